@@ -1,0 +1,198 @@
+import {
+  choice,
+  integer,
+  isAddressRange,
+  isHostEntry,
+  isLoopbackHost,
+  isOrigin,
+  type Kind,
+  list,
+  perMinute,
+  size,
+  text,
+  url,
+} from "./kinds.ts";
+import { isStrongSecret, MIN_SECRET_BYTES } from "./secret-strength.ts";
+
+export const GROUPS = ["Listening", "Data", "Identity", "Limits", "Behaviour", "Operation"] as const;
+
+interface Words {
+  readonly group: (typeof GROUPS)[number];
+  readonly text: string;
+  /** Its value never appears in a message, a log or a dump. */
+  readonly secret?: true;
+  /** Other environment names that mean this option. */
+  readonly aliases?: readonly string[];
+  /** The default where the server is in open mode, spelled as a user would; else `fallback`. */
+  readonly openFallback?: string;
+}
+
+export interface Option<T> extends Words {
+  readonly kind: Kind<T>;
+  /** The default, spelled as a user would; null where there is none. */
+  readonly fallback: string | null;
+}
+
+function option<T>(kind: Kind<T>, fallback: string, words: Words): Option<T> {
+  return { kind, fallback, ...words };
+}
+
+function optional<T>(kind: Kind<T>, words: Words): Option<T | null> {
+  return { kind, fallback: null, ...words };
+}
+
+/** Every option there is. Environment names, flags, `--help` and docs/configuration.md are made from this. */
+export const OPTIONS = {
+  HOST: option(text(), "127.0.0.1", {
+    group: "Listening",
+    text: "Address to listen on. Open mode refuses any but a loopback address.",
+  }),
+  PORT: option(integer(0, 65_535), "8080", {
+    group: "Listening",
+    text: "Port to listen on; 0 takes a free one.",
+  }),
+  ALLOWED_ORIGINS: option(list("origins such as https://app.example.org, without *", isOrigin), "", {
+    group: "Listening",
+    text: "Origins of web pages that may call the server from a browser. In open mode loopback origins may too.",
+  }),
+  OPEN_MODE_HOSTS: option(list("hosts such as phone.lan or 192.168.1.7:8080", isHostEntry), "", {
+    group: "Listening",
+    text: "Hosts that, beside loopback, requests may name in open mode (a tunnel, a forwarded port). Who reaches the server through them may act as anybody.",
+  }),
+  TRUST_PROXY: option(list("addresses or ranges such as 10.0.0.0/8", isAddressRange), "", {
+    group: "Listening",
+    text: "Proxies whose X-Forwarded-For is believed; nobody's is without this.",
+  }),
+
+  DATA_DIR: option(text(), "./data", {
+    group: "Data",
+    text: "Directory of the embedded PostgreSQL and of the open mode's secret.",
+  }),
+  DATABASE_URL: optional(
+    url("a postgres:// or postgresql:// URL", (given) => /^postgres(ql)?:$/.test(given.protocol)),
+    {
+      group: "Data",
+      text: "A PostgreSQL (15 to 18) of your own in place of the embedded one.",
+      secret: true,
+      aliases: ["NEON_DB_URL"],
+    },
+  ),
+  DATABASE_READ_CONNECTIONS: option(integer(1, 64), "2", {
+    group: "Data",
+    text: "Connections that serve reads.",
+  }),
+
+  JWT_SECRET: optional(
+    {
+      expected: `a secret of at least ${MIN_SECRET_BYTES} bytes that is not a sample from documentation; one can be made with: openssl rand -base64 48`,
+      parse: (given) => (isStrongSecret(given) ? given : undefined),
+    },
+    {
+      group: "Identity",
+      text: "Secret of HS256 tokens. With this or JWT_JWKS_URL every request needs a token; with neither the server is in open mode.",
+      secret: true,
+    },
+  ),
+  JWT_JWKS_URL: optional(url("an https:// URL (http:// on loopback only) without credentials", isKeySetUrl), {
+    group: "Identity",
+    text: "Key set of the identity provider, for RS, PS, ES and EdDSA tokens.",
+  }),
+  JWT_ISSUER: optional(text(), { group: "Identity", text: "The iss that a token must have." }),
+  JWT_AUDIENCE: optional(text(), { group: "Identity", text: "The aud that a token must name." }),
+  UNKNOWN_USERS: option(choice("create", "reject"), "create", {
+    group: "Identity",
+    text: "What happens in jwt mode when a user names another whom the server does not know: made on the spot, or refused.",
+  }),
+
+  RATE_LIMIT_MESSAGES: option(perMinute(), "30", {
+    group: "Limits",
+    text: "Messages a user may send in a minute.",
+    openFallback: "off",
+  }),
+  RATE_LIMIT_REACTIONS: option(perMinute(), "60", {
+    group: "Limits",
+    text: "Reactions a user may add or remove in a minute.",
+  }),
+  MAX_MESSAGE_LENGTH: option(integer(1, 100_000), "10000", {
+    group: "Limits",
+    text: "Longest message, in Unicode code points.",
+  }),
+  MAX_METADATA_BYTES: option(size("0", "64KiB"), "8KiB", {
+    group: "Limits",
+    text: "Largest metadata of a message, as JSON.",
+  }),
+  MAX_BODY_BYTES: option(size("16KiB", "64MiB"), "1MiB", {
+    group: "Limits",
+    text: "Largest body of an HTTP request.",
+  }),
+  MAX_FRAME_BYTES: option(size("16KiB", "64MiB"), "1MiB", {
+    group: "Limits",
+    text: "Largest frame of a WebSocket; a larger one closes the connection with 1009.",
+  }),
+  MAX_FRAMES_PER_SECOND: option(integer(1, 100_000), "200", {
+    group: "Limits",
+    text: "Frames a connection may send in a second; faster ones close it with 4029.",
+  }),
+  MAX_CONNECTIONS_PER_USER: option(integer(1, 100_000), "50", {
+    group: "Limits",
+    text: "Connections of one user; one more is closed with 4009.",
+  }),
+  MAX_SEND_QUEUE_BYTES: option(size("64KiB", "1GiB"), "4MiB", {
+    group: "Limits",
+    text: "What may wait to be read by one connection; more closes it with 4008.",
+  }),
+  MAX_PARTICIPANTS: option(integer(2, 1_000_000), "5000", {
+    group: "Limits",
+    text: "Participants of one conversation.",
+  }),
+
+  TYPING_TTL_SECONDS: option(integer(1, 60), "5", {
+    group: "Behaviour",
+    text: "Seconds after which a user who was typing no longer is, unless said again.",
+  }),
+  PRESENCE_STALE_MINUTES: option(integer(1, 1440), "5", {
+    group: "Behaviour",
+    text: "Minutes without a sign of life after which a connected user is away.",
+  }),
+  HEARTBEAT_SECONDS: option(integer(1, 300), "25", {
+    group: "Behaviour",
+    text: "Seconds between pings of a connection; one that misses two is closed.",
+  }),
+
+  LOG_LEVEL: option(choice("debug", "info", "warn", "error"), "info", {
+    group: "Operation",
+    text: "The least important lines that are logged.",
+  }),
+  WRITER_LANES: option(integer(1, 16), "2", {
+    group: "Operation",
+    text: "Connections that write, each with its share of the conversations.",
+  }),
+  WRITER_MAX_BATCH: option(integer(1, 4096), "512", {
+    group: "Operation",
+    text: "Most messages of one transaction.",
+  }),
+  WRITER_MAX_QUEUED: option(integer(1, 1_000_000), "50000", {
+    group: "Operation",
+    text: "Messages that may wait to be written; one more is answered overloaded.",
+  }),
+  SWEEP_SECONDS: option(integer(1, 60), "2", {
+    group: "Operation",
+    text: "Seconds between two looks for changes that were not announced.",
+  }),
+  DRAIN_SECONDS: option(integer(1, 300), "8", {
+    group: "Operation",
+    text: "Seconds that running work gets to finish when the server is asked to stop.",
+  }),
+} as const;
+
+function isKeySetUrl(given: URL): boolean {
+  if (given.username !== "" || given.password !== "") return false;
+  return given.protocol === "https:" || (given.protocol === "http:" && isLoopbackHost(given.hostname));
+}
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The table with its types forgotten, for those who treat every option alike. */
+export const ALL_OPTIONS: readonly (readonly [OptionName, Option<unknown>])[] = Object.entries(
+  OPTIONS as Record<OptionName, Option<unknown>>,
+) as [OptionName, Option<unknown>][];
