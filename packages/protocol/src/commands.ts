@@ -1,0 +1,139 @@
+/**
+ * What the door takes: commands may be refused and change something, queries change nothing. Ids are
+ * numbers here: spelling them is a dialect's business.
+ */
+import type { ConversationSettings, Message, MessageType, Metadata, Role, Status } from "./model.ts";
+
+export interface SendMessage {
+  readonly type: "send-message";
+  readonly conversationId: number;
+  readonly senderId: string;
+  readonly idempotencyKey: string | null;
+  readonly messageType: Exclude<MessageType, "system">;
+  readonly content: string;
+  readonly parentId: number | null;
+  readonly metadata: Metadata | null;
+  readonly clientTime: number | null;
+  /** The session it came in on, if any: that one gets the ack and not the event. */
+  readonly origin?: string;
+}
+
+/** Committed and synced to disk. A repeat of a key gives the first result with `duplicate`. */
+export interface Stored {
+  readonly conversationId: number;
+  readonly id: number;
+  readonly seq: number;
+  readonly at: number;
+  readonly duplicate: boolean;
+}
+
+export interface EditMessage {
+  readonly type: "edit-message";
+  readonly conversationId: number;
+  readonly messageId: number;
+  readonly content: string;
+}
+
+export interface DeleteMessage {
+  readonly type: "delete-message";
+  readonly conversationId: number;
+  readonly messageId: number;
+}
+
+export interface React {
+  readonly type: "react";
+  readonly conversationId: number;
+  readonly messageId: number;
+  readonly emoji: string;
+  readonly add: boolean;
+}
+
+export interface MessageChanged {
+  readonly message: Message;
+  /** False when it already was so: nothing ticked and nobody is told. */
+  readonly changed: boolean;
+}
+
+export interface OpenConversation {
+  readonly type: "open-conversation";
+  /** The people in it; the caller is added if missing. */
+  readonly userIds: readonly string[];
+  /** Given, or more than two people: a new group. Otherwise the one direct conversation of the two. */
+  readonly name: string | null;
+}
+
+export interface Opened {
+  readonly conversationId: number;
+  readonly created: boolean;
+}
+
+export interface AddParticipants {
+  readonly type: "add-participants";
+  readonly conversationId: number;
+  readonly userIds: readonly string[];
+}
+
+export interface RemoveParticipant {
+  readonly type: "remove-participant";
+  readonly conversationId: number;
+  readonly userId: string;
+}
+
+export interface SetRole {
+  readonly type: "set-role";
+  readonly conversationId: number;
+  readonly userId: string;
+  readonly role: Role;
+}
+
+export interface UpdateConversation {
+  readonly type: "update-conversation";
+  readonly conversationId: number;
+  readonly name?: string | null;
+  readonly description?: string | null;
+  readonly avatarUrl?: string | null;
+  readonly settings?: Partial<ConversationSettings>;
+}
+
+/** `changed` false: it already was so. */
+export interface Changed {
+  readonly seq: number;
+  readonly changed: boolean;
+}
+
+export interface MarkRead {
+  readonly type: "mark-read";
+  readonly conversationId: number;
+  /** Up to and including this message; null: everything there is. */
+  readonly messageId: number | null;
+}
+
+export interface SetTyping {
+  readonly type: "set-typing";
+  readonly conversationId: number;
+  readonly typing: boolean;
+}
+
+export interface SetStatus {
+  readonly type: "set-status";
+  readonly status: Status;
+}
+
+/** Each command with its result. */
+export interface Commands {
+  "send-message": [SendMessage, Stored];
+  "edit-message": [EditMessage, MessageChanged];
+  "delete-message": [DeleteMessage, MessageChanged];
+  react: [React, MessageChanged];
+  "open-conversation": [OpenConversation, Opened];
+  "add-participants": [AddParticipants, Changed];
+  "remove-participant": [RemoveParticipant, Changed];
+  "set-role": [SetRole, Changed];
+  "update-conversation": [UpdateConversation, Changed];
+  "mark-read": [MarkRead, { readonly readSeq: number }];
+  "set-typing": [SetTyping, undefined];
+  "set-status": [SetStatus, undefined];
+}
+export type CommandName = keyof Commands;
+export type Command = Commands[CommandName][0];
+export type ResultOf<C extends Command> = Commands[C["type"]][1];

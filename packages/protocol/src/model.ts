@@ -1,0 +1,78 @@
+/**
+ * The nouns that commands and events speak of, free of any dialect's spelling. Times are epoch milliseconds.
+ */
+export type Role = "owner" | "admin" | "member";
+export type ConversationKind = "direct" | "group";
+export type MessageType = "text" | "image" | "file" | "location" | "system";
+export type Status = "online" | "away" | "dnd" | "offline";
+
+/** An object a client keeps with its message: at most MAX_METADATA_BYTES of JSON, five levels deep. */
+export type Metadata = Readonly<Record<string, unknown>>;
+
+export interface Message {
+  readonly id: number;
+  readonly conversationId: number;
+  /** The tick that stored it: its place in history for ever. */
+  readonly seq: number;
+  /** The tick of its latest change; equal to `seq` while it is unchanged. */
+  readonly rev: number;
+  readonly type: MessageType;
+  readonly senderId: string;
+  readonly senderName: string | null;
+  /** Byte for byte what was sent; empty once deleted. */
+  readonly content: string;
+  readonly parentId: number | null;
+  readonly metadata: Metadata | null;
+  /** Count by emoji; null where there are none. */
+  readonly reactions: Readonly<Record<string, number>> | null;
+  readonly idempotencyKey: string | null;
+  /** The client's own claim of when; orders nothing. */
+  readonly clientTime: number | null;
+  readonly createdAt: number;
+  readonly editedAt: number | null;
+  readonly deletedAt: number | null;
+}
+
+export interface ConversationSettings {
+  readonly allowReplies: boolean;
+  readonly allowReactions: boolean;
+  /** Whether people who join later see what was said before. */
+  readonly historyVisible: boolean;
+}
+
+export const DEFAULT_SETTINGS: ConversationSettings = {
+  allowReplies: true,
+  allowReactions: true,
+  historyVisible: true,
+};
+
+/** What everybody in a conversation knows of it. */
+export interface Conversation {
+  readonly id: number;
+  readonly kind: ConversationKind;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly avatarUrl: string | null;
+  readonly createdBy: string | null;
+  readonly createdAt: number;
+  readonly settings: ConversationSettings;
+  readonly participantCount: number;
+  /** The clock: the tick of its latest change. */
+  readonly clock: number;
+}
+
+export interface Participant {
+  readonly userId: string;
+  readonly userName: string | null;
+  readonly role: Role;
+  /** The tick that let them in. */
+  readonly joinedSeq: number;
+}
+
+/** How far a participant has come. State, not an event: the last one told is the truth. */
+export interface Marks {
+  readonly userId: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  readonly readAt: number | null;
+}

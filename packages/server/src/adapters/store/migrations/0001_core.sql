@@ -1,0 +1,146 @@
+-- The data model of design "users, conversations, participants, messages, reads".
+--
+-- A rule every table that grows keeps: conversation_id stands first in its primary key and every hot
+-- statement names it, so that the tables can be distributed by it. What must be unique without it lives in
+-- a small look-up table of its own.
+--
+-- clock, seq, rev: see docs/glossary.md. xid columns hold the transaction that made the latest tick of the
+-- row; positions are built on them (docs/decisions/0003-positions.md).
+
+create table instance (
+  only_row boolean primary key default true check (only_row),
+  epoch text not null,
+  system_identifier text not null,
+  timeline integer not null
+);
+
+-- A process takes ids in blocks of 1,000: nextval() gives the first of its block.
+create sequence message_ids as bigint increment by 1000 minvalue 1 maxvalue 9007199254000000;
+create sequence conversation_ids as bigint increment by 1000 minvalue 1 maxvalue 9007199254000000;
+
+create table users (
+  id text primary key,
+  name text,
+  avatar_url text,
+  is_bot boolean not null default false,
+  status text not null default 'online' check (status in ('online', 'away', 'dnd', 'offline')),
+  last_seen_at timestamptz,
+  deactivated_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+create table conversations (
+  id bigint primary key,
+  kind text not null check (kind in ('direct', 'group')),
+  name text,
+  description text,
+  avatar_url text,
+  created_by text,
+  created_at timestamptz not null,
+  settings jsonb not null default '{}',
+  settings_rev bigint not null,
+  settings_xid xid8 not null,
+  clock bigint not null,
+  last_n bigint not null default 0,
+  last_seq bigint not null default 0,
+  last_message_at timestamptz not null,
+  participant_count integer not null,
+  moved_xid xid8 not null
+) with (fillfactor = 70);
+
+create table direct_conversations (
+  pair text primary key,
+  conversation_id bigint not null
+);
+
+create table external_conversations (
+  ref text primary key,
+  conversation_id bigint not null
+);
+
+create table participants (
+  conversation_id bigint not null,
+  user_id text not null,
+  role text not null check (role in ('owner', 'admin', 'member')),
+  joined_seq bigint not null,
+  joined_at timestamptz not null,
+  left_seq bigint,
+  rev bigint not null,
+  member_xid xid8 not null,
+  muted boolean not null default false,
+  pinned boolean not null default false,
+  -- Archived (or hidden) until something newer than this seq is stored: a new message brings it back
+  -- without a write per participant.
+  archived_seq bigint,
+  hidden_seq bigint,
+  level text not null default 'all' check (level in ('all', 'mentions', 'none')),
+  delivered_seq bigint not null default 0,
+  read_seq bigint not null default 0,
+  read_n bigint not null default 0,
+  read_at timestamptz,
+  marked_at timestamptz,
+  own_total bigint not null default 0,
+  own_at_read bigint not null default 0,
+  read_above int8multirange not null default '{}',
+  primary key (conversation_id, user_id)
+) with (fillfactor = 70);
+
+create index participants_by_user on participants (user_id);
+create index participants_by_change on participants (user_id, member_xid);
+
+create table messages (
+  conversation_id bigint not null,
+  seq bigint not null,
+  id bigint not null,
+  n bigint not null,
+  rev bigint not null,
+  xid xid8 not null,
+  parent_id bigint,
+  content_hash bigint,
+  client_time bigint,
+  created_at timestamptz not null,
+  edited_at timestamptz,
+  deleted_at timestamptz,
+  type text not null check (type in ('text', 'image', 'file', 'location', 'system')),
+  sender_id text not null,
+  idempotency_key text,
+  content text not null,
+  metadata jsonb,
+  reactions jsonb,
+  primary key (conversation_id, seq)
+);
+
+create index messages_by_id on messages (id);
+create unique index messages_by_key on messages (conversation_id, idempotency_key, sender_id)
+  where idempotency_key is not null;
+-- Only what changed after it was stored is in here, so catch-up over changes costs nothing for the rest.
+create index messages_changed on messages (conversation_id, rev) where rev <> seq;
+create index messages_deleted on messages (conversation_id, n) where deleted_at is not null;
+
+create table message_history (
+  conversation_id bigint not null,
+  message_id bigint not null,
+  rev bigint not null,
+  content text not null,
+  replaced_at timestamptz not null,
+  primary key (conversation_id, message_id, rev)
+);
+
+create table reactions (
+  conversation_id bigint not null,
+  message_id bigint not null,
+  emoji text not null,
+  user_id text not null,
+  created_at timestamptz not null,
+  primary key (conversation_id, message_id, emoji, user_id)
+);
+
+-- Who read what and when, as intervals of seq: "read up to" is one interval, "this one" an interval of one.
+create table reads (
+  conversation_id bigint not null,
+  user_id text not null,
+  from_seq bigint not null,
+  to_seq bigint not null,
+  read_at timestamptz not null,
+  primary key (conversation_id, user_id, to_seq)
+);

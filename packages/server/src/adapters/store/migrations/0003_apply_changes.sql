@@ -1,0 +1,258 @@
+-- Every durable change that is not a new message. Called by a writer lane, like append_messages, and under
+-- the same rule: lock the conversations first, in order of id, then look.
+
+-- The shapes of packages/protocol/src/model.ts, built where the rows are.
+create function epoch_ms(t timestamptz) returns bigint language sql immutable strict parallel safe
+  return (extract(epoch from t) * 1000)::bigint;
+
+create function message_json(m messages) returns json language sql stable
+  return json_build_object(
+    'id', m.id, 'conversationId', m.conversation_id, 'seq', m.seq, 'rev', m.rev, 'type', m.type,
+    'senderId', m.sender_id, 'senderName', (select u.name from users u where u.id = m.sender_id),
+    'content', m.content, 'parentId', m.parent_id, 'metadata', m.metadata, 'reactions', m.reactions,
+    'idempotencyKey', m.idempotency_key, 'clientTime', m.client_time, 'createdAt', epoch_ms(m.created_at),
+    'editedAt', epoch_ms(m.edited_at), 'deletedAt', epoch_ms(m.deleted_at));
+
+create function conversation_json(c conversations) returns json language sql stable
+  return json_build_object(
+    'id', c.id, 'kind', c.kind, 'name', c.name, 'description', c.description, 'avatarUrl', c.avatar_url,
+    'createdBy', c.created_by, 'createdAt', epoch_ms(c.created_at), 'settings', c.settings,
+    'participantCount', c.participant_count, 'clock', c.clock);
+
+create function participant_json(p participants) returns json language sql stable
+  return json_build_object(
+    'userId', p.user_id, 'userName', (select u.name from users u where u.id = p.user_id), 'role', p.role,
+    'joinedSeq', p.joined_seq);
+
+create function tick(p_conversation bigint, p_xid xid8) returns bigint language sql volatile
+  begin atomic
+    update conversations set clock = clock + 1, moved_xid = p_xid where id = p_conversation returning clock;
+  end;
+
+-- Opens a conversation: the one direct conversation of a pair (found or made), or a new group.
+-- Tick 1 makes it and lets its first people in.
+create function change_open(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
+declare
+  opened bigint := (change->>'conversationId')::bigint;
+  existing bigint;
+begin
+  if change ? 'pair' then
+    insert into direct_conversations (pair, conversation_id) values (change->>'pair', opened)
+    on conflict (pair) do nothing;
+    if not found then
+      select conversation_id into existing from direct_conversations where pair = change->>'pair';
+      return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
+    end if;
+  end if;
+  insert into conversations (id, kind, name, created_by, created_at, settings, settings_rev, settings_xid, clock,
+                             last_message_at, participant_count, moved_xid)
+  values (opened, change->>'kind', change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
+          p_at, jsonb_array_length(change->'people'), p_xid);
+  insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
+  select opened, person->>'userId', person->>'role', 1, p_at, 1, p_xid
+  from jsonb_array_elements(change->'people') person;
+  return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true,
+    'conversation', (select conversation_json(c) from conversations c where id = opened),
+    'participants', (select json_agg(participant_json(p)) from participants p where conversation_id = opened));
+end $$;
+
+create function change_add(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
+declare
+  into_id bigint := (change->>'conversationId')::bigint;
+  newcomers text[];
+  t bigint;
+begin
+  select array_agg(u) into newcomers from jsonb_array_elements_text(change->'userIds') u
+  where not exists (select from participants p
+                    where p.conversation_id = into_id and p.user_id = u and p.left_seq is null);
+  if newcomers is null then
+    return jsonb_build_object('seq', (select clock from conversations where id = into_id), 'changed', false);
+  end if;
+  if (select participant_count from conversations where id = into_id) + cardinality(newcomers)
+     > (change->>'maxParticipants')::int then
+    return jsonb_build_object('refused', 'too_many');
+  end if;
+  t := tick(into_id, p_xid);
+  -- Who joins starts with everything read: read_n is what there is, and their own old messages are counted in.
+  insert into participants as p (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid,
+                                 delivered_seq, read_seq, read_n)
+  select into_id, u, 'member', t, p_at, t, p_xid, t, t, c.last_n
+  from unnest(newcomers) u, conversations c where c.id = into_id
+  order by u
+  on conflict (conversation_id, user_id) do update
+    set role = 'member', joined_seq = t, joined_at = p_at, left_seq = null, rev = t, member_xid = p_xid,
+        delivered_seq = t, read_seq = t, read_n = excluded.read_n, own_at_read = p.own_total,
+        read_above = '{}', archived_seq = null, hidden_seq = null;
+  update conversations set participant_count = participant_count + cardinality(newcomers) where id = into_id;
+  return jsonb_build_object('seq', t, 'changed', true, 'participants',
+    (select json_agg(participant_json(p)) from participants p
+     where p.conversation_id = into_id and p.user_id = any (newcomers)));
+end $$;
+
+create function change_remove(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
+declare
+  from_id bigint := (change->>'conversationId')::bigint;
+  leaver participants;
+  t bigint;
+begin
+  select * into leaver from participants
+  where conversation_id = from_id and user_id = change->>'userId' and left_seq is null;
+  if not found then
+    return jsonb_build_object('refused', 'not_found');
+  end if;
+  -- A group of others is never left without an owner.
+  if leaver.role = 'owner'
+     and (select participant_count from conversations where id = from_id) > 1
+     and not exists (select from participants where conversation_id = from_id and left_seq is null
+                     and role = 'owner' and user_id <> leaver.user_id) then
+    return jsonb_build_object('refused', 'last_owner');
+  end if;
+  t := tick(from_id, p_xid);
+  update participants set left_seq = t, rev = t, member_xid = p_xid
+  where conversation_id = from_id and user_id = leaver.user_id;
+  update conversations set participant_count = participant_count - 1 where id = from_id;
+  return jsonb_build_object('seq', t, 'changed', true);
+end $$;
+
+create function change_role(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
+declare
+  in_id bigint := (change->>'conversationId')::bigint;
+  person participants;
+  t bigint;
+begin
+  select * into person from participants
+  where conversation_id = in_id and user_id = change->>'userId' and left_seq is null;
+  if not found then
+    return jsonb_build_object('refused', 'not_found');
+  elsif person.role = change->>'role' then
+    return jsonb_build_object('seq', person.rev, 'changed', false);
+  elsif person.role = 'owner' and not exists (
+      select from participants where conversation_id = in_id and left_seq is null
+      and role = 'owner' and user_id <> person.user_id) then
+    return jsonb_build_object('refused', 'last_owner');
+  end if;
+  t := tick(in_id, p_xid);
+  update participants set role = change->>'role', rev = t, member_xid = p_xid
+  where conversation_id = in_id and user_id = person.user_id;
+  return jsonb_build_object('seq', t, 'changed', true, 'participants',
+    (select json_agg(participant_json(p)) from participants p
+     where p.conversation_id = in_id and p.user_id = person.user_id));
+end $$;
+
+create function change_settings(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
+declare
+  in_id bigint := (change->>'conversationId')::bigint;
+  t bigint;
+begin
+  t := tick(in_id, p_xid);
+  update conversations c
+  set name = case when change ? 'name' then change->>'name' else c.name end,
+      description = case when change ? 'description' then change->>'description' else c.description end,
+      avatar_url = case when change ? 'avatarUrl' then change->>'avatarUrl' else c.avatar_url end,
+      settings = c.settings || coalesce(change->'settings', '{}'),
+      settings_rev = t, settings_xid = p_xid
+  where id = in_id;
+  return jsonb_build_object('seq', t, 'changed', true,
+    'conversation', (select conversation_json(c) from conversations c where id = in_id));
+end $$;
+
+-- Edit, delete and react change one message: it must be there and not deleted.
+create function change_message(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
+declare
+  in_id bigint := (change->>'conversationId')::bigint;
+  m messages;
+  t bigint;
+  touched boolean := true;
+begin
+  select * into m from messages where id = (change->>'messageId')::bigint and conversation_id = in_id;
+  if not found then
+    return jsonb_build_object('refused', 'not_found');
+  end if;
+  if m.deleted_at is not null then
+    if change->>'kind' <> 'delete' then
+      return jsonb_build_object('refused', 'deleted');
+    end if;
+    touched := false;
+  elsif change->>'kind' = 'edit' then
+    touched := m.content <> change->>'content';
+  elsif change->>'kind' = 'react' and (change->>'add')::boolean then
+    if (select count(*) from jsonb_object_keys(coalesce(m.reactions, '{}'))) >= (change->>'maxEmoji')::int
+       and not coalesce(m.reactions, '{}') ? (change->>'emoji') then
+      return jsonb_build_object('refused', 'too_many');
+    end if;
+    insert into reactions (conversation_id, message_id, emoji, user_id, created_at)
+    values (in_id, m.id, change->>'emoji', change->>'by', p_at)
+    on conflict do nothing;
+    touched := found;
+  elsif change->>'kind' = 'react' then
+    delete from reactions
+    where conversation_id = in_id and message_id = m.id and emoji = change->>'emoji' and user_id = change->>'by';
+    touched := found;
+  end if;
+  if not touched then
+    return jsonb_build_object('seq', m.rev, 'changed', false, 'message', message_json(m));
+  end if;
+
+  t := tick(in_id, p_xid);
+  if change->>'kind' = 'edit' then
+    insert into message_history (conversation_id, message_id, rev, content, replaced_at)
+    values (in_id, m.id, m.rev, m.content, p_at);
+    update messages set content = change->>'content', edited_at = p_at, rev = t, xid = p_xid
+    where conversation_id = in_id and seq = m.seq returning * into m;
+  elsif change->>'kind' = 'delete' then
+    delete from message_history where conversation_id = in_id and message_id = m.id;
+    delete from reactions where conversation_id = in_id and message_id = m.id;
+    update messages set content = '', metadata = null, reactions = null, deleted_at = p_at, rev = t, xid = p_xid
+    where conversation_id = in_id and seq = m.seq returning * into m;
+  else
+    update messages set rev = t, xid = p_xid, reactions = (
+      select jsonb_object_agg(emoji, n) from (
+        select emoji, count(*) as n from reactions
+        where conversation_id = in_id and message_id = m.id group by emoji) s)
+    where conversation_id = in_id and seq = m.seq returning * into m;
+  end if;
+  return jsonb_build_object('seq', t, 'changed', true, 'message', message_json(m));
+end $$;
+
+-- Applies a batch in order. Each change names its kind, conversationId, by (who) and asRole: the standing the
+-- policy was asked with. If that is no longer so the change answers {"stale": true} and the policy is asked
+-- again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}.
+create function apply_changes(p_changes jsonb, out made_xid xid8, out made_at timestamptz, out results jsonb)
+language plpgsql as $$
+declare
+  change jsonb;
+  result jsonb;
+  standing text;
+begin
+  made_at := date_trunc('milliseconds', clock_timestamp());
+  results := '[]';
+  perform 1 from conversations c
+  where c.id = any (select (value->>'conversationId')::bigint from jsonb_array_elements(p_changes))
+  order by c.id for no key update;
+  made_xid := pg_current_xact_id();
+
+  for change in select value from jsonb_array_elements(p_changes) loop
+    if change->>'kind' = 'open' then
+      result := change_open(change, made_xid, made_at);
+    else
+      select p.role into standing from participants p
+      where p.conversation_id = (change->>'conversationId')::bigint and p.user_id = change->>'by'
+        and p.left_seq is null;
+      if not found then
+        standing := null;
+      end if;
+      if standing is distinct from change->>'asRole' then
+        result := jsonb_build_object('stale', true);
+      else
+        result := case change->>'kind'
+          when 'add' then change_add(change, made_xid, made_at)
+          when 'remove' then change_remove(change, made_xid)
+          when 'role' then change_role(change, made_xid)
+          when 'settings' then change_settings(change, made_xid)
+          else change_message(change, made_xid, made_at)
+        end;
+      end if;
+    end if;
+    results := results || jsonb_build_array(result);
+  end loop;
+end $$;
