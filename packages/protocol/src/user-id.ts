@@ -15,7 +15,8 @@ export function isDisplayName(value: unknown): value is string {
 }
 
 function isPlainText(value: unknown, maxLength: number): value is string {
-  if (typeof value !== "string" || value === "" || !value.isWellFormed() || /\p{Cc}/u.test(value)) return false;
+  if (typeof value !== "string" || value === "" || !value.isWellFormed() || /\p{Cc}/u.test(value))
+    return false;
   // A code point is one or two code units, so only lengths between the two need counting.
   if (value.length <= maxLength) return true;
   return value.length <= 2 * maxLength && Array.from(value).length <= maxLength;
