@@ -60,6 +60,8 @@ export interface OpenConversation {
   readonly userIds: readonly string[];
   /** Given, or more than two people: a new group. Otherwise the one direct conversation of the two. */
   readonly name: string | null;
+  /** For groups: the same caller and key find the group that the first call made. */
+  readonly idempotencyKey: string | null;
 }
 
 export interface Opened {

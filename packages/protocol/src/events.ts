@@ -2,7 +2,7 @@
  * What is told. An event is a stored fact with the tick of its conversation's clock; a signal may be lost
  * and is never stored.
  */
-import type { Conversation, Marks, Message, Participant, Status } from "./model.ts";
+import type { ConversationHead, Marks, Message, Participant, Status } from "./model.ts";
 
 interface Tick {
   readonly conversationId: number;
@@ -32,34 +32,19 @@ export interface ReactionChanged extends Tick {
   readonly added: boolean;
 }
 
-export interface ParticipantsAdded extends Tick {
-  readonly type: "participants.added";
-  readonly participants: readonly Participant[];
+/** Who is in it, how it is set: one event for all changes of a conversation itself, with the whole head. */
+export interface ConversationChanged extends Tick {
+  readonly type: "conversation.changed";
+  readonly head: ConversationHead;
+  /** Tick 1: it has just been made. */
+  readonly created: boolean;
+  readonly added: readonly Participant[];
+  readonly updated: readonly Participant[];
+  /** User ids. They are told this event and nothing after it. */
+  readonly removed: readonly string[];
 }
 
-export interface ParticipantRemoved extends Tick {
-  readonly type: "participant.removed";
-  readonly userId: string;
-}
-
-export interface ParticipantUpdated extends Tick {
-  readonly type: "participant.updated";
-  readonly participant: Participant;
-}
-
-export interface ConversationUpdated extends Tick {
-  readonly type: "conversation.updated";
-  readonly conversation: Conversation;
-}
-
-export type Event =
-  | MessageStored
-  | MessageUpdated
-  | ReactionChanged
-  | ParticipantsAdded
-  | ParticipantRemoved
-  | ParticipantUpdated
-  | ConversationUpdated;
+export type Event = MessageStored | MessageUpdated | ReactionChanged | ConversationChanged;
 
 export interface TypingSignal {
   readonly type: "typing";

@@ -61,12 +61,21 @@ export interface Conversation {
   readonly clock: number;
 }
 
+/** How many people a head names at most; `participantCount` says how many there are. */
+export const HEAD_PARTICIPANTS = 200;
+
 export interface Participant {
   readonly userId: string;
   readonly userName: string | null;
   readonly role: Role;
   /** The tick that let them in. */
   readonly joinedSeq: number;
+}
+
+/** A conversation with the first HEAD_PARTICIPANTS of its people, longest in it first. */
+export interface ConversationHead {
+  readonly conversation: Conversation;
+  readonly participants: readonly Participant[];
 }
 
 /** How far a participant has come. State, not an event: the last one told is the truth. */

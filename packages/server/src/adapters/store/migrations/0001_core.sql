@@ -55,7 +55,8 @@ create table direct_conversations (
 
 create table external_conversations (
   ref text primary key,
-  conversation_id bigint not null
+  conversation_id bigint not null,
+  content_hash bigint
 );
 
 create table participants (

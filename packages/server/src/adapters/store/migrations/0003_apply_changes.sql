@@ -24,19 +24,40 @@ create function participant_json(p participants) returns json language sql stabl
     'userId', p.user_id, 'userName', (select u.name from users u where u.id = p.user_id), 'role', p.role,
     'joinedSeq', p.joined_seq);
 
+-- The head everybody in a conversation knows; 200 is HEAD_PARTICIPANTS.
+create function head_json(p_conversation bigint) returns json language sql stable
+  return json_build_object(
+    'conversation', (select conversation_json(c) from conversations c where c.id = p_conversation),
+    'participants', coalesce((select json_agg(participant_json(p)) from (
+      select * from participants where conversation_id = p_conversation and left_seq is null
+      order by joined_seq, user_id limit 200) p), '[]'));
+
 create function tick(p_conversation bigint, p_xid xid8) returns bigint language sql volatile
   begin atomic
     update conversations set clock = clock + 1, moved_xid = p_xid where id = p_conversation returning clock;
   end;
 
--- Opens a conversation: the one direct conversation of a pair (found or made), or a new group.
--- Tick 1 makes it and lets its first people in.
+-- Opens a conversation: the one direct conversation of a pair (found or made), the one that goes by an
+-- outside reference (found or made), or a new group. Tick 1 makes it and lets its first people in.
 create function change_open(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   opened bigint := (change->>'conversationId')::bigint;
   existing bigint;
+  other_hash bigint;
 begin
-  if change ? 'pair' then
+  if change ? 'ref' then
+    insert into external_conversations (ref, conversation_id, content_hash)
+    values (change->>'ref', opened, (change->>'hash')::bigint)
+    on conflict (ref) do nothing;
+    if not found then
+      select conversation_id, content_hash into existing, other_hash
+      from external_conversations where ref = change->>'ref';
+      if other_hash is distinct from (change->>'hash')::bigint then
+        return jsonb_build_object('refused', 'key_reused');
+      end if;
+      return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
+    end if;
+  elsif change ? 'pair' then
     insert into direct_conversations (pair, conversation_id) values (change->>'pair', opened)
     on conflict (pair) do nothing;
     if not found then
@@ -51,9 +72,7 @@ begin
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
   select opened, person->>'userId', person->>'role', 1, p_at, 1, p_xid
   from jsonb_array_elements(change->'people') person;
-  return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true,
-    'conversation', (select conversation_json(c) from conversations c where id = opened),
-    'participants', (select json_agg(participant_json(p)) from participants p where conversation_id = opened));
+  return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true, 'head', head_json(opened));
 end $$;
 
 create function change_add(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
@@ -84,7 +103,7 @@ begin
         delivered_seq = t, read_seq = t, read_n = excluded.read_n, own_at_read = p.own_total,
         read_above = '{}', archived_seq = null, hidden_seq = null;
   update conversations set participant_count = participant_count + cardinality(newcomers) where id = into_id;
-  return jsonb_build_object('seq', t, 'changed', true, 'participants',
+  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(into_id), 'participants',
     (select json_agg(participant_json(p)) from participants p
      where p.conversation_id = into_id and p.user_id = any (newcomers)));
 end $$;
@@ -111,7 +130,7 @@ begin
   update participants set left_seq = t, rev = t, member_xid = p_xid
   where conversation_id = from_id and user_id = leaver.user_id;
   update conversations set participant_count = participant_count - 1 where id = from_id;
-  return jsonb_build_object('seq', t, 'changed', true);
+  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(from_id));
 end $$;
 
 create function change_role(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
@@ -134,7 +153,7 @@ begin
   t := tick(in_id, p_xid);
   update participants set role = change->>'role', rev = t, member_xid = p_xid
   where conversation_id = in_id and user_id = person.user_id;
-  return jsonb_build_object('seq', t, 'changed', true, 'participants',
+  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id), 'participants',
     (select json_agg(participant_json(p)) from participants p
      where p.conversation_id = in_id and p.user_id = person.user_id));
 end $$;
@@ -152,8 +171,7 @@ begin
       settings = c.settings || coalesce(change->'settings', '{}'),
       settings_rev = t, settings_xid = p_xid
   where id = in_id;
-  return jsonb_build_object('seq', t, 'changed', true,
-    'conversation', (select conversation_json(c) from conversations c where id = in_id));
+  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id));
 end $$;
 
 -- Edit, delete and react change one message: it must be there and not deleted.

@@ -1,0 +1,119 @@
+import type { Message } from "@parlance/protocol/model.ts";
+import type {
+  ClockAt,
+  ConversationTicks,
+  MovedConversation,
+  SweepAnswer,
+  TickReader,
+} from "../../core/ports/tick-reader.ts";
+import type { Query } from "./line.ts";
+
+const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid" from conversations where id = any ($1)`;
+
+const NEW_MESSAGES = `select message_json(m) as message from messages m
+  where m.conversation_id = $1 and m.seq > $2 and m.seq <= $3 order by m.seq limit $4`;
+
+const CHANGED_MESSAGES = `select message_json(m) as message from messages m
+  where m.conversation_id = $1 and m.rev <> m.seq and m.rev > $3 and m.rev <= $4 and m.seq <= $2
+  order by m.rev limit $5`;
+
+const CONVERSATION_TICKS = `with p as (
+    select * from participants where conversation_id = $1 and rev > $2 and rev <= $3)
+  select
+    case when c.settings_rev > $2 and c.settings_rev <= $3 or exists (select from p) then head_json(c.id) end as head,
+    $2 < 1 as created,
+    coalesce((select json_agg(participant_json(p)) from p where left_seq is null and joined_seq > $2), '[]') as added,
+    coalesce((select json_agg(participant_json(p)) from p where left_seq is null and joined_seq <= $2), '[]') as updated,
+    coalesce((select json_agg(json_build_object('userId', user_id, 'leftSeq', left_seq))
+              from p where left_seq is not null), '[]') as removed
+  from conversations c where c.id = $1`;
+
+const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXid", p.joined_seq as "joinedSeq",
+    p.left_seq as "leftSeq", (c.settings->>'historyVisible')::boolean as "historyVisible"
+  from participants p join conversations c on c.id = p.conversation_id
+  where p.user_id = $1`;
+
+/** Rows hold their latest tick only: the greatest of those that an older transaction made is the tick before. */
+const TICK_BEFORE = `select greatest(
+    coalesce((select m.rev from messages m where m.conversation_id = $1 and m.rev = m.seq and m.xid < $2::text::xid8
+              order by m.seq desc limit 1), 0),
+    coalesce((select m.rev from messages m where m.conversation_id = $1 and m.rev <> m.seq and m.xid < $2::text::xid8
+              order by m.rev desc limit 1), 0),
+    coalesce((select max(p.rev) from participants p where p.conversation_id = $1 and p.member_xid < $2::text::xid8), 0),
+    coalesce((select c.settings_rev from conversations c where c.id = $1 and c.settings_xid < $2::text::xid8), 0)
+  ) as tick`;
+
+const SWEEP = `select pg_snapshot_xmin(pg_current_snapshot()) as horizon,
+  (select json_agg(json_build_object('conversationId', c.id, 'clock', c.clock, 'movedXid', c.moved_xid::text::bigint))
+   from unnest($1::bigint[], $2::bigint[]) known (id, clock) join conversations c on c.id = known.id
+   where c.clock > known.clock) as ahead,
+  (select json_agg(json_build_object('userId', p.user_id, 'conversationId', p.conversation_id, 'joinedSeq', p.joined_seq))
+   from unnest($3::text[]) u (id) join participants p on p.user_id = u.id
+   where p.member_xid >= $4::text::xid8 and p.left_seq is null) as joined`;
+
+const MARKS_SINCE = `select q.conversation_id as "conversationId", q.user_id as "userId", q.delivered_seq as "deliveredSeq",
+    q.read_seq as "readSeq", epoch_ms(q.read_at) as "readAt"
+  from participants p
+  join conversations c on c.id = p.conversation_id
+  join participants q on q.conversation_id = p.conversation_id
+  where p.user_id = $1 and p.left_seq is null and q.left_seq is null
+    and (q.user_id = $1 or c.participant_count <= $3) and q.marked_at >= to_timestamp($2 / 1000.0)`;
+
+/** @param epoch what the store said when it was last connected to */
+export function createTickReader(query: Query, epoch: () => Promise<string>): TickReader {
+  const messages = async (text: string, values: readonly unknown[]): Promise<Message[]> =>
+    (await query<{ message: Message }>(text, values)).map((row) => row.message);
+
+  return {
+    epoch,
+    memberships: (userIds) =>
+      query(
+        `select user_id as "userId", conversation_id as "conversationId" from participants
+         where user_id = any ($1) and left_seq is null`,
+        [userIds],
+      ),
+    clocks: (conversationIds) => query<ClockAt & Record<string, unknown>>(CLOCKS, [conversationIds]),
+    newMessages: (conversationId, since, through, limit) =>
+      messages(NEW_MESSAGES, [conversationId, since, through, limit]),
+    changedMessages: (conversationId, newerThan, since, through, limit) =>
+      messages(CHANGED_MESSAGES, [conversationId, newerThan, since, through, limit]),
+    async conversationTicks(conversationId, since, through) {
+      const [row] = await query<ConversationTicks & Record<string, unknown>>(CONVERSATION_TICKS, [
+        conversationId,
+        since,
+        through,
+      ]);
+      return row ?? { head: null, created: false, added: [], updated: [], removed: [] };
+    },
+    moved: (userId, horizon) =>
+      query<MovedConversation & Record<string, unknown>>(`${MOVED} and c.moved_xid >= $2::text::xid8`, [
+        userId,
+        horizon,
+      ]),
+    standings: (userId, conversationIds) =>
+      query<MovedConversation & Record<string, unknown>>(`${MOVED} and c.id = any ($2)`, [
+        userId,
+        conversationIds,
+      ]),
+    async tickBefore(conversationId, horizon) {
+      const [row] = await query<{ tick: number }>(TICK_BEFORE, [conversationId, horizon]);
+      return row?.tick ?? 0;
+    },
+    async sweep({ clocks, userIds, since }) {
+      const [row] = await query<
+        { [K in keyof SweepAnswer]: SweepAnswer[K] | null } & Record<string, unknown>
+      >(SWEEP, [
+        clocks.map((known) => known.conversationId),
+        clocks.map((known) => known.clock),
+        userIds,
+        since,
+      ]);
+      return { horizon: row?.horizon ?? since, ahead: row?.ahead ?? [], joined: row?.joined ?? [] };
+    },
+    async nextXid() {
+      const [row] = await query<{ xid: number }>("select pg_snapshot_xmax(pg_current_snapshot()) as xid");
+      return row?.xid ?? 0;
+    },
+    marksSince: (userId, since, maxParticipants) => query(MARKS_SINCE, [userId, since, maxParticipants]),
+  };
+}

@@ -1,0 +1,48 @@
+import type { Event, Signal } from "@parlance/protocol/events.ts";
+
+export type Topic = `conversation:${number}` | `user:${string}` | "everyone";
+
+export type News =
+  /** Events of one conversation, in order of their ticks, of consecutive ticks. */
+  | {
+      readonly topic: Topic;
+      readonly kind: "events";
+      readonly conversationId: number;
+      readonly events: readonly Event[];
+    }
+  /** A signal to those who listen to a conversation; `except` names one user who is not told. */
+  | {
+      readonly topic: Topic;
+      readonly kind: "signal";
+      readonly conversationId: number;
+      readonly signal: Signal;
+      readonly except?: string;
+    }
+  /** Somebody came or went: for all who share one of these conversations. */
+  | {
+      readonly topic: Topic;
+      readonly kind: "presence";
+      readonly conversationIds: readonly number[];
+      readonly signal: Signal;
+    }
+  /** A user was let into a conversation. */
+  | {
+      readonly topic: Topic;
+      readonly kind: "joined";
+      readonly userId: string;
+      readonly conversationId: number;
+      readonly seq: number;
+    };
+
+/**
+ * News for every node. The bus may forget and may be late: only the store must be right. What one publisher
+ * says on one topic is never reordered. Nothing said on a topic before its `subscribe` resolved is promised.
+ */
+export interface Bus {
+  publish(news: readonly News[]): void;
+  subscribe(topic: Topic): Promise<void>;
+  unsubscribe(topic: Topic): void;
+  /** One listener per node: the hub. `lost` is called when news may have been missed. */
+  listen(listener: { news(news: readonly News[]): void; lost(): void }): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,160 @@
+import type {
+  ConversationHead,
+  Message,
+  MessageType,
+  Metadata,
+  Participant,
+  Role,
+} from "@parlance/protocol/model.ts";
+
+/** A message that policy has accepted and that is not yet written. Its id exists before its row does. */
+export interface Draft {
+  readonly id: number;
+  readonly conversationId: number;
+  readonly senderId: string;
+  /** Not stored: goes out with the event. */
+  readonly senderName: string | null;
+  readonly idempotencyKey: string | null;
+  /** 48 bits over everything that is the content; null where there is no key to guard. */
+  readonly contentHash: number | null;
+  readonly type: MessageType;
+  readonly content: string;
+  readonly parentId: number | null;
+  readonly metadata: Metadata | null;
+  readonly clientTime: number | null;
+}
+
+export type AppendOutcome =
+  | { readonly kind: "stored"; readonly seq: number }
+  /** The key, or the id, was stored before with the same content. */
+  | { readonly kind: "repeat"; readonly id: number; readonly seq: number; readonly at: number }
+  | { readonly kind: "key_reused" }
+  | { readonly kind: "not_participant" }
+  /** Another node holds the conversation: nothing was done, try again. */
+  | { readonly kind: "held" };
+
+export interface Appended {
+  /** The transaction, and the time it gave its messages (epoch ms). */
+  readonly xid: number;
+  readonly at: number;
+  /** One for each draft, in their order. */
+  readonly outcomes: readonly AppendOutcome[];
+}
+
+interface ChangeBase {
+  readonly conversationId: number;
+  /** Who changes it, and the role the policy saw; null for one who acts without taking part. */
+  readonly by: string | null;
+  readonly asRole: Role | null;
+}
+
+export type Change =
+  | (ChangeBase & {
+      readonly kind: "open";
+      readonly conversationKind: "direct" | "group";
+      readonly name: string | null;
+      readonly people: readonly { readonly userId: string; readonly role: Role }[];
+      /** Names the direct conversation of two people. */
+      readonly pair?: string;
+      /** An outside name for it, with a hash of what was asked: the same name finds the same conversation. */
+      readonly ref?: string;
+      readonly hash?: number;
+      readonly settings: object;
+    })
+  | (ChangeBase & {
+      readonly kind: "add";
+      readonly userIds: readonly string[];
+      readonly maxParticipants: number;
+    })
+  | (ChangeBase & { readonly kind: "remove"; readonly userId: string })
+  | (ChangeBase & { readonly kind: "role"; readonly userId: string; readonly role: Role })
+  | (ChangeBase & {
+      readonly kind: "settings";
+      readonly name?: string | null;
+      readonly description?: string | null;
+      readonly avatarUrl?: string | null;
+      readonly settings?: object;
+    })
+  | (ChangeBase & { readonly kind: "edit"; readonly messageId: number; readonly content: string })
+  | (ChangeBase & { readonly kind: "delete"; readonly messageId: number })
+  | (ChangeBase & {
+      readonly kind: "react";
+      readonly by: string;
+      readonly messageId: number;
+      readonly emoji: string;
+      readonly add: boolean;
+      readonly maxEmoji: number;
+    });
+
+export type ChangeOutcome =
+  /** The standing that policy was asked with is no longer so: ask again. */
+  | { readonly stale: true }
+  | { readonly refused: "not_found" | "deleted" | "last_owner" | "too_many" | "key_reused" }
+  | {
+      readonly seq: number;
+      readonly changed: boolean;
+      /** `open`: the conversation found or made. */
+      readonly conversationId?: number;
+      /** edit, delete, react. */
+      readonly message?: Message;
+      /** The rest. */
+      readonly head?: ConversationHead;
+      readonly participants?: readonly Participant[];
+    };
+
+export interface Changed {
+  readonly xid: number;
+  readonly at: number;
+  readonly outcomes: readonly ChangeOutcome[];
+}
+
+/**
+ * What a lane writes through. Each call is one transaction: all of it is committed and synced when the promise
+ * resolves, and none of it was if it rejects with a `StoreError` other than `again`.
+ */
+export interface MessageLog {
+  /**
+   * @param wait wait for conversations that others hold, rather than answer `held`
+   * @param recheck the batch may have been stored before: look the ids up as well
+   */
+  append(drafts: readonly Draft[], options: { wait: boolean; recheck: boolean }): Promise<Appended>;
+  /** Applies the changes in their order. Repeating a batch of unknown outcome is safe: changes are idempotent. */
+  change(changes: readonly Change[]): Promise<Changed>;
+}
+
+/** How far somebody has come; a null mark is left where it is. */
+export interface MarkWish {
+  readonly conversationId: number;
+  readonly userId: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+}
+
+export interface MarkMoved {
+  readonly conversationId: number;
+  readonly userId: string;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  readonly readAt: number | null;
+}
+
+export interface MarkLog {
+  /** Moves marks forward, never back, and answers those that moved. At most one wish per person and conversation. */
+  mark(wishes: readonly MarkWish[]): Promise<readonly MarkMoved[]>;
+}
+
+/**
+ * What the store may answer instead of doing it.
+ * - `poison`: one of the things in the batch cannot be stored, ever; nothing was.
+ * - `again`: the outcome is unknown or another transaction was in the way: the same batch may be sent again.
+ * - `unavailable`: it cannot be reached or refuses; nothing was stored.
+ */
+export class StoreError extends Error {
+  readonly kind: "poison" | "again" | "unavailable";
+
+  constructor(kind: StoreError["kind"], cause: unknown) {
+    super(`store: ${kind}`, { cause });
+    this.name = "StoreError";
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,82 @@
+import type {
+  ConversationHead,
+  ConversationKind,
+  ConversationSettings,
+  Message,
+  Role,
+} from "@parlance/protocol/model.ts";
+
+/** What policy is asked with: the conversation, and how somebody stands in it. */
+export interface Standing {
+  readonly conversationId: number;
+  readonly kind: ConversationKind;
+  readonly settings: ConversationSettings;
+  readonly clock: number;
+  readonly participantCount: number;
+  /** Null: takes no part. */
+  readonly role: Role | null;
+  /** The tick that let them in; 0 for one who takes no part. */
+  readonly joinedSeq: number;
+}
+
+export interface HistoryWish {
+  readonly conversationId: number;
+  /** Only messages before this seq; null: from the newest. */
+  readonly beforeSeq: number | null;
+  /** Only messages from this seq on: what somebody who joined late may see. */
+  readonly fromSeq: number;
+  readonly limit: number;
+}
+
+/** One conversation as its place in somebody's list shows it. */
+export interface InboxEntry {
+  readonly head: ConversationHead;
+  readonly lastMessage: Message | null;
+  readonly lastMessageAt: number;
+  readonly unread: number;
+  readonly muted: boolean;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+}
+
+export interface InboxWish {
+  readonly userId: string;
+  readonly limit: number;
+  /** Strictly after this place in the order (newest activity first); null: from the top. */
+  readonly after: { readonly at: number; readonly conversationId: number } | null;
+}
+
+/** What the core asks of the store. Reads see everything that was acknowledged before they were asked. */
+export interface Reader {
+  /** Null: no such conversation. */
+  standing(conversationId: number, userId: string | null): Promise<Standing | null>;
+  message(conversationId: number, messageId: number): Promise<Message | null>;
+  /** Messages sent with this key, at most two: keys are unique by sender only. */
+  messagesByKey(conversationId: number, key: string): Promise<readonly Message[]>;
+  /** Newest first. */
+  history(wish: HistoryWish): Promise<readonly Message[]>;
+  inbox(wish: InboxWish): Promise<readonly InboxEntry[]>;
+  /** The entries of these conversations that the user takes part in, in no order. */
+  entries(userId: string, conversationIds: readonly number[]): Promise<readonly InboxEntry[]>;
+  directConversation(pair: string): Promise<number | null>;
+}
+
+export interface UserRecord {
+  readonly id: string;
+  readonly name: string | null;
+  readonly deactivated: boolean;
+}
+
+export interface UserStore {
+  find(ids: readonly string[]): Promise<readonly UserRecord[]>;
+  /** Makes those that are missing; a name that is given replaces the one that is there. */
+  ensure(users: readonly { readonly id: string; readonly name: string | null }[]): Promise<void>;
+  setStatus(id: string, status: string): Promise<void>;
+  /** The chosen status, and when somebody was last here. */
+  setLastSeen(ids: readonly string[], at: number): Promise<void>;
+}
+
+export interface Ids {
+  message(): number | Promise<number>;
+  conversation(): number | Promise<number>;
+}

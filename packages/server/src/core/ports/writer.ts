@@ -1,0 +1,16 @@
+import type { Stored } from "@parlance/protocol/commands.ts";
+import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish } from "./message-log.ts";
+
+/**
+ * The one hand that writes. What resolves is committed and synced; what rejects with a `Refusal` was not
+ * stored. Drafts and changes of one conversation are written in the order they were given.
+ */
+export interface Writer {
+  /** @param origin the session that must not be told again */
+  send(draft: Draft, origin: string | undefined): Promise<Stored>;
+  change(change: Change): Promise<ChangeOutcome>;
+  /** Moves marks; resolves once stored, with what moved, or null if it was so already. */
+  mark(wish: MarkWish): Promise<MarkMoved | null>;
+  /** The same, gathered for up to a second, for marks nobody waits for. */
+  noteDelivered(conversationId: number, userId: string, seq: number): void;
+}

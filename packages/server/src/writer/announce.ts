@@ -1,0 +1,103 @@
+import type { ConversationChanged, Event, MessageStored } from "@parlance/protocol/events.ts";
+import type { Message } from "@parlance/protocol/model.ts";
+import type { Bus, News } from "../core/ports/bus.ts";
+import type { Appended, Changed } from "../core/ports/message-log.ts";
+import type { ChangeEntry, DraftEntry } from "./entry.ts";
+
+/** Tells the bus what a committed batch did: events by conversation, in order of their ticks. */
+export interface Announce {
+  stored(drafts: readonly { readonly entry: DraftEntry; readonly seq: number }[], appended: Appended): void;
+  changed(entries: readonly ChangeEntry[], changed: Changed): void;
+}
+
+export function createAnnounce(bus: Bus): Announce {
+  const publish = (byConversation: ReadonlyMap<number, Event[]>, more: readonly News[]) => {
+    const news: News[] = [];
+    for (const [conversationId, events] of byConversation) {
+      news.push({ topic: `conversation:${conversationId}`, kind: "events", conversationId, events });
+    }
+    if (news.length + more.length > 0) bus.publish([...news, ...more]);
+  };
+
+  return {
+    stored(drafts, { xid, at }) {
+      const byConversation = new Map<number, Event[]>();
+      for (const { entry, seq } of drafts) gather(byConversation, storedEvent(entry, seq, xid, at));
+      publish(byConversation, []);
+    },
+    changed(entries, { xid, outcomes }) {
+      const byConversation = new Map<number, Event[]>();
+      const joined: News[] = [];
+      for (const [i, { change }] of entries.entries()) {
+        const outcome = outcomes[i];
+        if (outcome === undefined || !("seq" in outcome) || !outcome.changed) continue;
+        const { seq, message, head, participants } = outcome;
+        const conversationId = outcome.conversationId ?? change.conversationId;
+        if (message !== undefined) {
+          const tick = { conversationId, seq, xid, message };
+          gather(
+            byConversation,
+            change.kind === "react"
+              ? {
+                  ...tick,
+                  type: "reaction.changed",
+                  userId: change.by,
+                  emoji: change.emoji,
+                  added: change.add,
+                }
+              : { ...tick, type: "message.updated" },
+          );
+        } else if (head !== undefined) {
+          const added =
+            change.kind === "open" ? head.participants : change.kind === "add" ? (participants ?? []) : [];
+          const event: ConversationChanged = {
+            type: "conversation.changed",
+            conversationId,
+            seq,
+            xid,
+            head,
+            created: change.kind === "open",
+            added,
+            updated: change.kind === "role" ? (participants ?? []) : [],
+            removed: change.kind === "remove" ? [change.userId] : [],
+          };
+          gather(byConversation, event);
+          const newcomers = change.kind === "open" ? change.people : added;
+          for (const { userId } of newcomers) {
+            joined.push({ topic: `user:${userId}`, kind: "joined", userId, conversationId, seq });
+          }
+        }
+      }
+      publish(byConversation, joined);
+    },
+  };
+}
+
+function gather(byConversation: Map<number, Event[]>, event: Event): void {
+  const events = byConversation.get(event.conversationId);
+  if (events === undefined) byConversation.set(event.conversationId, [event]);
+  else events.push(event);
+}
+
+function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at: number): MessageStored {
+  const message: Message = {
+    id: draft.id,
+    conversationId: draft.conversationId,
+    seq,
+    rev: seq,
+    type: draft.type,
+    senderId: draft.senderId,
+    senderName: draft.senderName,
+    content: draft.content,
+    parentId: draft.parentId,
+    metadata: draft.metadata,
+    reactions: null,
+    idempotencyKey: draft.idempotencyKey,
+    clientTime: draft.clientTime,
+    createdAt: at,
+    editedAt: null,
+    deletedAt: null,
+  };
+  const event = { type: "message.stored" as const, conversationId: draft.conversationId, seq, xid, message };
+  return origin === undefined ? event : { ...event, origin };
+}

@@ -1,0 +1,108 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Log } from "../core/ports/log.ts";
+import type { MarkLog, MarkMoved, MarkWish } from "../core/ports/message-log.ts";
+import { StoreError } from "../core/ports/message-log.ts";
+
+interface Waiting {
+  conversationId: number;
+  userId: string;
+  deliveredSeq: number;
+  readSeq: number;
+  settle: { resolve: (moved: MarkMoved | null) => void; reject: (error: Error) => void }[];
+}
+
+const BATCH = 500;
+/** Delivered marks are gathered so long: in a lively conversation that is one write per person and second, not per message. */
+const DELIVERED_DELAY_MS = 1_000;
+const TRIES = 5;
+const RETRY_DELAY_MS = 100;
+
+/** Writes delivered and read marks in batches of their own: they take no tick, so no lane has to order them. */
+export class MarkWriter {
+  readonly #log: MarkLog;
+  readonly #moved: (moved: readonly MarkMoved[]) => void;
+  readonly #report: Log;
+  #waiting = new Map<string, Waiting>();
+  #running: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(log: MarkLog, moved: (moved: readonly MarkMoved[]) => void, report: Log) {
+    this.#log = log;
+    this.#moved = moved;
+    this.#report = report;
+  }
+
+  mark(wish: MarkWish): Promise<MarkMoved | null> {
+    return new Promise((resolve, reject) => {
+      this.#gather(wish).settle.push({ resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  noteDelivered(conversationId: number, userId: string, seq: number): void {
+    this.#gather({ conversationId, userId, deliveredSeq: seq, readSeq: 0 });
+    if (this.#running === null) {
+      this.#timer ??= setTimeout(() => {
+        this.#running ??= this.#run();
+      }, DELIVERED_DELAY_MS);
+    }
+  }
+
+  /** Writes what waits. */
+  async drained(): Promise<void> {
+    if (this.#waiting.size > 0) this.#running ??= this.#run();
+    while (this.#running !== null) await this.#running;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #gather(wish: MarkWish): Waiting {
+    const key = `${wish.conversationId} ${wish.userId}`;
+    let waiting = this.#waiting.get(key);
+    if (waiting === undefined) {
+      waiting = { ...wish, settle: [] };
+      this.#waiting.set(key, waiting);
+    } else {
+      waiting.deliveredSeq = Math.max(waiting.deliveredSeq, wish.deliveredSeq);
+      waiting.readSeq = Math.max(waiting.readSeq, wish.readSeq);
+    }
+    return waiting;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    await Promise.resolve();
+    while (this.#waiting.size > 0) {
+      const batch = [...this.#waiting.values()].slice(0, BATCH);
+      if (batch.length === this.#waiting.size) this.#waiting = new Map();
+      else for (const wish of batch) this.#waiting.delete(`${wish.conversationId} ${wish.userId}`);
+      await this.#write(batch);
+    }
+    this.#running = null;
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const moved = await this.#log.mark(batch);
+        const byKey = new Map(moved.map((m) => [`${m.conversationId} ${m.userId}`, m]));
+        for (const wish of batch) {
+          const own = byKey.get(`${wish.conversationId} ${wish.userId}`) ?? null;
+          for (const waiter of wish.settle) waiter.resolve(own);
+        }
+        if (moved.length > 0) this.#moved(moved);
+        return;
+      } catch (error) {
+        if (error instanceof StoreError && error.kind === "again" && tries < TRIES) {
+          await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * tries));
+          continue;
+        }
+        this.#report.warn({ marks: batch.length }, "marks could not be stored");
+        const refusal = new Refusal("unavailable", "The store cannot be reached, try again", 1);
+        for (const wish of batch) for (const waiter of wish.settle) waiter.reject(refusal);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import type { Stored } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Bus, News } from "../core/ports/bus.ts";
+import type { Log } from "../core/ports/log.ts";
+import type {
+  Change,
+  ChangeOutcome,
+  Draft,
+  MarkLog,
+  MarkMoved,
+  MarkWish,
+  MessageLog,
+} from "../core/ports/message-log.ts";
+import type { Writer } from "../core/ports/writer.ts";
+import { createAnnounce } from "./announce.ts";
+import type { Entry } from "./entry.ts";
+import { Lane } from "./lane.ts";
+import { MarkWriter } from "./marks.ts";
+
+export interface WriterOptions {
+  /** One for each lane: each is its own connection. */
+  readonly logs: readonly MessageLog[];
+  readonly marks: MarkLog;
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly maxBatch: number;
+  readonly maxBatchBytes: number;
+  /** Drafts and changes held over all lanes before `overloaded` is answered. */
+  readonly maxQueued: number;
+  readonly patienceMs: number;
+}
+
+export interface DrainingWriter extends Writer {
+  /** Drafts and changes that wait for a batch. */
+  readonly waiting: () => number;
+  /** Resolves when everything accepted is settled. */
+  drain(): Promise<void>;
+}
+
+/** What an entry costs beside its texts. */
+const ENTRY_BYTES = 200;
+
+export function createWriter(options: WriterOptions): DrainingWriter {
+  const announce = createAnnounce(options.bus);
+  const limits = { entries: options.maxBatch, bytes: options.maxBatchBytes };
+  const lanes = options.logs.map(
+    (log) => new Lane({ log, announce, limits, patienceMs: options.patienceMs }),
+  );
+  const marks = new MarkWriter(
+    options.marks,
+    (moved) => options.bus.publish(moved.map(receiptNews)),
+    options.log,
+  );
+  const waiting = () => lanes.reduce((sum, lane) => sum + lane.waiting, 0);
+
+  /** A conversation always falls on the same lane, or its commits would overtake one another. */
+  const push = (entry: Entry): void => {
+    if (waiting() >= options.maxQueued) {
+      entry.reject(new Refusal("overloaded", "Too much is waiting to be written, try again", 1));
+      return;
+    }
+    (lanes[entry.conversationId % lanes.length] as Lane).push(entry);
+  };
+
+  return {
+    send: (draft: Draft, origin: string | undefined): Promise<Stored> =>
+      new Promise((resolve, reject) => {
+        const { conversationId } = draft;
+        const bytes = ENTRY_BYTES + 3 * draft.content.length;
+        push({ kind: "draft", conversationId, draft, origin, bytes, skips: 0, resolve, reject });
+      }),
+    change: (change: Change): Promise<ChangeOutcome> =>
+      new Promise((resolve, reject) => {
+        const { conversationId } = change;
+        const bytes = ENTRY_BYTES + ("content" in change ? 3 * change.content.length : 0);
+        push({ kind: "change", conversationId, change, bytes, skips: 0, resolve, reject });
+      }),
+    mark: (wish: MarkWish) => marks.mark(wish),
+    noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),
+    waiting,
+    async drain() {
+      await Promise.all(lanes.map((lane) => lane.drained()));
+      await marks.drained();
+    },
+  };
+}
+
+function receiptNews({ conversationId, ...marks }: MarkMoved): News {
+  return {
+    topic: `conversation:${conversationId}`,
+    kind: "signal",
+    conversationId,
+    signal: { type: "receipt", conversationId, marks },
+  };
+}
