@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import { clientFrame, FrameReader, Opcode } from "./ws-frames.ts";
+
+/** Sockets that may share one source address: the kernel has 28,000 ports for each. */
+const SOCKETS_PER_ADDRESS = 10_000;
+let opened = 0;
+
+/** 127.0.0.2 for the first ten thousand sockets of this process, then .3, and so on. */
+function nextSource(): string {
+  const address = 2 + Math.floor(opened++ / SOCKETS_PER_ADDRESS);
+  return `127.0.0.${address}`;
+}
+
+/** Called for each text message; the bytes are only valid during the call. */
+export type OnText = (payload: Buffer) => void;
+
+/**
+ * A WebSocket client on a bare TCP socket. Sends are gathered while a chunk is read and leave in one write:
+ * the generator is polite to itself, and equally to everyone it measures.
+ */
+export class BareSocket {
+  #onText: OnText = () => {};
+  #onClose: (reason: string) => void = () => {};
+  #tcp: Socket;
+  #reader: FrameReader;
+  #early: Buffer;
+  #out: Buffer[] = [];
+  #gathering: boolean = false;
+  #closed: boolean = false;
+
+  private constructor(tcp: Socket, early: Buffer) {
+    this.#tcp = tcp;
+    this.#early = early;
+    this.#reader = new FrameReader((opcode, payload) => this.#message(opcode, payload));
+    tcp.on("error", (error) => this.#ended(error.message));
+    tcp.on("close", () => this.#ended("the connection ended"));
+  }
+
+  /** @throws Error when the upgrade is refused, with the server's status line. */
+  static open(port: number, target: string): Promise<BareSocket> {
+    return new Promise((resolve, reject) => {
+      const tcp = connect({ port, host: "127.0.0.1", localAddress: nextSource(), noDelay: true });
+      let head: Buffer = Buffer.alloc(0);
+      const refuse = (error: Error) => {
+        tcp.destroy();
+        reject(error);
+      };
+      const onHead = (chunk: Buffer) => {
+        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+        const end = head.indexOf("\r\n\r\n");
+        if (end < 0) return;
+        const status = head.toString("latin1", 0, head.indexOf("\r\n"));
+        if (!status.startsWith("HTTP/1.1 101")) {
+          refuse(new Error(`upgrade refused: ${status}`));
+          return;
+        }
+        tcp.removeListener("data", onHead);
+        tcp.removeListener("error", refuse);
+        tcp.removeListener("close", onEnd);
+        tcp.pause();
+        const socket = new BareSocket(tcp, Buffer.from(head.subarray(end + 4)));
+        resolve(socket);
+      };
+      const onEnd = () => refuse(new Error("the connection ended before the upgrade"));
+      tcp.on("data", onHead);
+      tcp.on("error", refuse);
+      tcp.on("close", onEnd);
+      tcp.write(
+        `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+          `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      );
+    });
+  }
+
+  /** Nothing is read before this. `onClose` is called once, unless it was we who closed. */
+  start(onText: OnText, onClose: (reason: string) => void): void {
+    this.#onText = onText;
+    this.#onClose = onClose;
+    if (this.#early.length > 0) this.#data(this.#early);
+    this.#tcp.on("data", (chunk: Buffer) => this.#data(chunk));
+    this.#tcp.resume();
+  }
+
+  sendText(payload: string): void {
+    const frame = clientFrame(Opcode.text, payload);
+    if (this.#gathering) this.#out.push(frame);
+    else if (!this.#closed) this.#tcp.write(frame);
+  }
+
+  /** Sends made inside `work` leave in one write. */
+  gather(work: () => void): void {
+    this.#gathering = true;
+    try {
+      work();
+    } finally {
+      this.#gathering = false;
+      this.#flush();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#tcp.destroy();
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0) return;
+    const bytes = this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out);
+    this.#out = [];
+    if (!this.#closed) this.#tcp.write(bytes);
+  }
+
+  #data(chunk: Buffer): void {
+    this.gather(() => this.#reader.feed(chunk));
+  }
+
+  #message(opcode: number, payload: Buffer): void {
+    if (opcode === Opcode.text) this.#onText(payload);
+    else if (opcode === Opcode.ping) this.#out.push(clientFrame(Opcode.pong, payload));
+    else if (opcode === Opcode.close) {
+      const code = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
+      this.#ended(`closed with ${code} ${payload.toString("utf8", 2)}`);
+      this.#tcp.end();
+    }
+  }
+
+  #ended(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose(reason);
+  }
+}

@@ -1,0 +1,115 @@
+import { BareSocket } from "./bare-socket.ts";
+import type { Driver, FrameKind } from "./drivers/driver.ts";
+
+const READY_TIMEOUT_MS = 30_000;
+
+/** One user's connection, from its upgrade to its end, in any dialect. */
+export class Client {
+  onFrame: (kind: FrameKind, payload: Buffer) => void = () => {};
+  onEnd: (reason: string) => void = () => {};
+  readonly user: string;
+  readonly #socket: BareSocket;
+  readonly #driver: Driver;
+  #waiting:
+    | { kind: FrameKind; resolve: (payload: Buffer) => void; reject: (error: Error) => void }
+    | undefined;
+
+  private constructor(user: string, socket: BareSocket, driver: Driver) {
+    this.user = user;
+    this.#socket = socket;
+    this.#driver = driver;
+  }
+
+  /** Resolves when the server has said that the connection is ready. */
+  static async connect(port: number, driver: Driver, user: string): Promise<Client> {
+    const socket = await BareSocket.open(port, driver.upgradePath(user));
+    const client = new Client(user, socket, driver);
+    const ready = driver.readyOnOpen ? undefined : client.#expect("ready");
+    socket.start(
+      (payload) => client.#text(payload),
+      (reason) => client.#ended(reason),
+    );
+    for (const text of driver.hello(user)) socket.sendText(text);
+    await ready;
+    return client;
+  }
+
+  send(text: string): void {
+    this.#socket.sendText(text);
+  }
+
+  gather(work: () => void): void {
+    this.#socket.gather(work);
+  }
+
+  async openConversation(users: readonly string[]): Promise<string> {
+    const opened = this.#expect("opened");
+    this.send(this.#driver.open(users));
+    return this.#driver.openedConversation(await opened);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #expect(kind: FrameKind): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`no "${kind}" within ${READY_TIMEOUT_MS / 1000} s`));
+        this.close();
+      }, READY_TIMEOUT_MS);
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+      };
+      this.#waiting = {
+        kind,
+        resolve: (payload) => {
+          settle();
+          resolve(payload);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+    });
+  }
+
+  #text(payload: Buffer): void {
+    const answer = this.#driver.heartbeat(payload);
+    if (answer !== undefined) {
+      this.#socket.sendText(answer);
+      return;
+    }
+    const kind = this.#driver.kindOf(payload);
+    if (this.#waiting) {
+      if (kind === this.#waiting.kind) this.#waiting.resolve(Buffer.from(payload));
+      else if (kind === "error") this.#waiting.reject(new Error(payload.toString("utf8", 0, 300)));
+    }
+    this.onFrame(kind, payload);
+  }
+
+  #ended(reason: string): void {
+    this.#waiting?.reject(new Error(reason));
+    this.onEnd(reason);
+  }
+}
+
+/** Runs `work` on every item, at most `limit` at once, and keeps their order. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!, index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}

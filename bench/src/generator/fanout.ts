@@ -1,0 +1,181 @@
+import { Histogram } from "../measure/histogram.ts";
+import { Client, inParallel } from "./client.ts";
+import { DRIVERS } from "./drivers/all.ts";
+import { type Driver, numberOf } from "./drivers/driver.ts";
+import type { FanoutJob, FanoutPhase, FromGenerator, JobResult, PhaseResult, Truth } from "./jobs.ts";
+import { newTruth, noteError, StreamCheck } from "./truth.ts";
+
+const DRAIN_MS = 20_000;
+
+/** A room has one burst under way, of ten at most. */
+const RING = 64;
+
+type Meter = {
+  from: number;
+  until: number;
+  delivered: number;
+  other: number;
+  toLast: Histogram;
+  between: Histogram;
+};
+
+function newMeter(): Meter {
+  return {
+    from: Number.POSITIVE_INFINITY,
+    until: Number.POSITIVE_INFINITY,
+    delivered: 0,
+    other: 0,
+    toLast: new Histogram(),
+    between: new Histogram(),
+  };
+}
+
+/** One conversation with its listeners: bursts one after the other, each when all have the last one. */
+class Room {
+  meter = newMeter();
+  #burst = 0;
+  #stopped: boolean = true;
+  #sent = 0;
+  #awaited = 0;
+  #sentAt = 0;
+  #firstAt = 0;
+  readonly #sender: Client;
+  readonly #listeners: readonly Client[];
+  readonly #checks: StreamCheck[];
+  readonly #text: (number: number) => string;
+  readonly #truth: Truth;
+
+  constructor(
+    sender: Client,
+    listeners: readonly Client[],
+    conversation: string,
+    driver: Driver,
+    truth: Truth,
+    checkEvery: number,
+  ) {
+    this.#sender = sender;
+    this.#listeners = listeners;
+    this.#truth = truth;
+    this.#text = driver.sender(conversation, sender.user);
+    this.#checks = listeners.map((listener, index) => {
+      const check = new StreamCheck(truth, RING, index % checkEvery === 0 ? driver : undefined);
+      listener.onEnd = (reason) => noteError(truth, `${listener.user}: ${reason}`);
+      listener.onFrame = (kind, payload) => {
+        if (kind === "receive") this.#receive(check, payload);
+        else if (kind === "error") noteError(truth, payload.toString("utf8", 0, 300));
+        else this.meter.other += 1;
+      };
+      return check;
+    });
+  }
+
+  start(burst: number): void {
+    this.#burst = burst;
+    this.#stopped = false;
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get settled(): boolean {
+    return this.#awaited === 0;
+  }
+
+  get missing(): number {
+    return this.#checks.reduce((sum, check) => sum + this.#sent - check.received, 0);
+  }
+
+  #next(): void {
+    this.#sentAt = performance.now();
+    this.#firstAt = 0;
+    this.#awaited = this.#burst * this.#listeners.length;
+    this.#truth.sent += this.#burst;
+    this.#sender.gather(() => {
+      for (let i = 0; i < this.#burst; i++) this.#sender.send(this.#text(this.#sent++));
+    });
+  }
+
+  #receive(check: StreamCheck, payload: Buffer): void {
+    if (!check.take(numberOf(payload), payload)) return;
+    const now = performance.now();
+    if (this.#firstAt === 0) this.#firstAt = now;
+    if (now >= this.meter.from && now < this.meter.until) this.meter.delivered += 1;
+    this.#awaited -= 1;
+    if (this.#awaited > 0) return;
+    if (this.#sentAt >= this.meter.from && this.#sentAt < this.meter.until) {
+      this.meter.toLast.record((now - this.#sentAt) * 1000);
+      this.meter.between.record((now - this.#firstAt) * 1000);
+    }
+    if (!this.#stopped) this.#next();
+  }
+}
+
+async function connectRooms(job: FanoutJob, truth: Truth): Promise<{ rooms: Room[]; clients: Client[] }> {
+  const driver = DRIVERS[job.driver];
+  const sender = await Client.connect(job.port, driver, `${job.tag}s`);
+  const names = Array.from({ length: job.rooms * job.listeners }, (_, index) => `${job.tag}l${index}`);
+  const listeners = await inParallel(names, 64, (user) => Client.connect(job.port, driver, user));
+  sender.onEnd = (reason) => noteError(truth, `${sender.user}: ${reason}`);
+  const rooms: Room[] = [];
+  for (let index = 0; index < job.rooms; index++) {
+    const members = listeners.slice(index * job.listeners, (index + 1) * job.listeners);
+    const conversation = await sender.openConversation([
+      sender.user,
+      ...members.map((member) => member.user),
+    ]);
+    rooms.push(new Room(sender, members, conversation, driver, truth, job.checkEvery));
+  }
+  sender.onFrame = (kind, payload) => {
+    if (kind === "ack") truth.acked += 1;
+    else if (kind === "error") noteError(truth, payload.toString("utf8", 0, 300));
+  };
+  return { rooms, clients: [sender, ...listeners] };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+async function runPhase(
+  rooms: readonly Room[],
+  phase: FanoutPhase,
+  tell: (message: FromGenerator) => void,
+): Promise<PhaseResult> {
+  const meter = newMeter();
+  for (const room of rooms) room.meter = meter;
+  for (const room of rooms) room.start(phase.burst);
+  await pause(phase.warmSeconds * 1000);
+  meter.other = 0;
+  const cpu = process.cpuUsage();
+  meter.from = performance.now();
+  tell({ type: "begin", phase: phase.name });
+  await pause(phase.seconds * 1000);
+  meter.until = performance.now();
+  tell({ type: "end", phase: phase.name });
+  const used = process.cpuUsage(cpu);
+  const other = meter.other;
+  for (const room of rooms) room.stop();
+  const limit = performance.now() + DRAIN_MS;
+  while (!rooms.every((room) => room.settled) && performance.now() < limit) await pause(5);
+  return {
+    name: phase.name,
+    seconds: (meter.until - meter.from) / 1000,
+    delivered: meter.delivered,
+    latency: meter.toLast.toData(),
+    second: meter.between.toData(),
+    generatorCpu: used.user + used.system,
+    otherFrames: other,
+  };
+}
+
+export async function runFanout(job: FanoutJob, tell: (message: FromGenerator) => void): Promise<JobResult> {
+  const truth = newTruth();
+  const { rooms, clients } = await connectRooms(job, truth);
+  const phases: PhaseResult[] = [];
+  for (const phase of job.phases) phases.push(await runPhase(rooms, phase, tell));
+  truth.missing = rooms.reduce((sum, room) => sum + room.missing, 0);
+  for (const client of clients) client.close();
+  return { phases, truth };
+}

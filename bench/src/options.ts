@@ -1,0 +1,114 @@
+import { parseArgs } from "node:util";
+import type { Sizes, WorkloadName } from "./workloads/sample.ts";
+
+export const WORKLOADS = ["W1", "W2", "W3", "W4"] as const satisfies WorkloadName[];
+
+export type Options = {
+  workloads: WorkloadName[];
+  sizes: Sizes;
+  /** Bars are held against the standard sizes only. */
+  judged: boolean;
+  compare: string | undefined;
+  profile: boolean;
+  plot: string | undefined;
+  help: boolean;
+};
+
+export const HELP = `npm run bench -- [W1 W2 W3 W4] [options]
+
+  --rounds N       rounds of every workload (standard: 5 of W1, which syncs to disk, 3 of the others)
+  --seconds N      measured seconds of each case (standard: 3 in W1 and W2)
+  --quick          smallest sizes, one round, under a minute: does it run, is it right; no bars
+  --full           more rounds, longer cases, a million messages before the crash
+  --compare REF    the working tree against a git ref, without baselines
+  --profile        where the server's CPU goes, by stage, in W1 and W2; no baselines
+  --plot FILE      draws the ladders of a results file beside it and measures nothing
+`;
+
+const STANDARD: Sizes = {
+  rounds: 3,
+  roundsSynced: 5,
+  warmSeconds: 1,
+  seconds: 3,
+  pairs: 200,
+  openRates: [4000, 8000],
+  listeners: [500, 1000, 5000],
+  smallRooms: 100,
+  idle: [1000, 5000, 20_000],
+  restSeconds: 10,
+  storedBeforeCrash: 200_000,
+  checkEvery: 10,
+};
+
+const QUICK: Sizes = {
+  rounds: 1,
+  roundsSynced: 1,
+  warmSeconds: 0.2,
+  seconds: 0.5,
+  pairs: 8,
+  openRates: [200],
+  listeners: [20],
+  smallRooms: 2,
+  idle: [50],
+  restSeconds: 0.5,
+  storedBeforeCrash: 500,
+  checkEvery: 2,
+};
+
+const FULL: Sizes = {
+  ...STANDARD,
+  rounds: 7,
+  roundsSynced: 9,
+  seconds: 10,
+  warmSeconds: 3,
+  storedBeforeCrash: 1_000_000,
+};
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name} needs a number above 0, not "${text}"`);
+  return value;
+}
+
+function isWorkload(name: string): name is WorkloadName {
+  return (WORKLOADS as readonly string[]).includes(name);
+}
+
+/** @throws Error in words for the user, on an unknown option, workload or number. */
+export function readOptions(argv: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      quick: { type: "boolean", default: false },
+      full: { type: "boolean", default: false },
+      compare: { type: "string" },
+      profile: { type: "boolean", default: false },
+      plot: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const workloads = positionals.map((name) => {
+    const upper = name.toUpperCase();
+    if (!isWorkload(upper))
+      throw new Error(`there is no workload ${name}; there are ${WORKLOADS.join(", ")}`);
+    return upper;
+  });
+  const sizes = { ...(values.quick ? QUICK : values.full ? FULL : STANDARD) };
+  if (values.rounds !== undefined) {
+    sizes.rounds = Math.ceil(positive("rounds", values.rounds));
+    sizes.roundsSynced = sizes.rounds;
+  }
+  if (values.seconds !== undefined) sizes.seconds = positive("seconds", values.seconds);
+  return {
+    workloads: workloads.length > 0 ? workloads : [...WORKLOADS],
+    sizes,
+    judged: !values.quick,
+    compare: values.compare,
+    profile: values.profile,
+    plot: values.plot,
+    help: values.help,
+  };
+}

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { processTree } from "../measure/process-usage.ts";
+
+const LOG_TAIL = 2_000;
+
+export type Child = {
+  pid: number;
+  /** Everything it has written so far, for messages about failures and for lines that are waited for. */
+  output(): string;
+  exited: Promise<void>;
+  hasExited(): boolean;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/** Starts a process whose output goes to `log`. */
+export function startChild(
+  command: string,
+  argv: readonly string[],
+  options: { log: string; env?: NodeJS.ProcessEnv; cwd?: string },
+): Child {
+  const log = openSync(options.log, "a");
+  const child: ChildProcess = spawn(command, argv, {
+    stdio: ["ignore", log, log],
+    ...(options.env ? { env: options.env } : {}),
+    ...(options.cwd ? { cwd: options.cwd } : {}),
+  });
+  let gone = false;
+  const exited = new Promise<void>((resolve) => {
+    const settle = () => {
+      gone = true;
+      resolve();
+    };
+    child.once("exit", settle);
+    child.once("error", settle);
+  });
+  return {
+    pid: child.pid ?? 0,
+    output: () => readFileSync(options.log, "utf8"),
+    exited,
+    hasExited: () => gone,
+    kill: (signal) => {
+      child.kill(signal);
+    },
+  };
+}
+
+/** Polls until `probe` answers other than undefined. @throws Error when the child ends or time is up. */
+export async function waitFor<T>(
+  child: Child,
+  what: string,
+  probe: () => T | undefined | Promise<T | undefined>,
+  milliseconds = 60_000,
+): Promise<T> {
+  const limit = performance.now() + milliseconds;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined) return found;
+    if (child.hasExited()) throw new Error(`${what}: the process ended\n${child.output().slice(-LOG_TAIL)}`);
+    if (performance.now() > limit) {
+      throw new Error(`${what}: not within ${milliseconds / 1000} s\n${child.output().slice(-LOG_TAIL)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+}
+
+/** Asks with `signal` and, after fifteen seconds, no longer asks. */
+export async function stopChild(child: Child, signal: NodeJS.Signals): Promise<void> {
+  if (child.hasExited()) return;
+  child.kill(signal);
+  const force = setTimeout(() => child.kill("SIGKILL"), 15_000);
+  await child.exited;
+  clearTimeout(force);
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+/** Kills a server and all its processes at once; none gets to tidy up. Resolves when none is left. */
+export async function killTree(pid: number, directory: string): Promise<void> {
+  for (;;) {
+    const alive = processTree(pid, directory).filter((each) => {
+      try {
+        process.kill(each, "SIGKILL");
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    if (alive.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

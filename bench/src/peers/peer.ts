@@ -1,0 +1,24 @@
+import type { DriverName } from "../generator/drivers/driver.ts";
+
+/** When a peer says "sent": `committed` is stored and synced to disk, `memory` is in the process and no more. */
+export type Durability = "committed" | "memory";
+
+/** A server under measurement. */
+export type Running = {
+  port: number;
+  pid: number;
+  /** Where its data lies; processes that name it on their command line are counted as its database. */
+  directory: string;
+  output(): string;
+  stop(): Promise<void>;
+  /** Ends every process of it at once, as a machine that loses its power would. */
+  crash(): Promise<void>;
+};
+
+export type Peer = {
+  name: string;
+  driver: DriverName;
+  durability: Durability;
+  /** Starts on an empty or a used directory, and resolves when it takes connections. */
+  start(directory: string): Promise<Running>;
+};

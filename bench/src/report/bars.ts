@@ -1,0 +1,237 @@
+import { ratioOf } from "../measure/statistics.ts";
+import type { Metric, Sizes, WorkloadName } from "../workloads/sample.ts";
+import { caseNames } from "../workloads/w1-sends.ts";
+import { levelsOf } from "../workloads/w3-idle.ts";
+import type { Lookup } from "./aggregate.ts";
+
+export type Verdict = "met" | "missed" | "failed" | "not measured" | "not present";
+
+export type Judgement = {
+  workload: WorkloadName;
+  bar: string;
+  /** Undefined where there is nothing to judge. */
+  value: number | undefined;
+  limit: number;
+  unit: string;
+  verdict: Verdict;
+};
+
+/** `at least` and `at most` include the limit itself; `below` does not. */
+type Direction = "at least" | "at most" | "below";
+
+type Bar = {
+  workload: WorkloadName;
+  words: string;
+  direction: Direction;
+  limit: number;
+  unit: "x" | "ms" | "KB" | "%" | "s";
+  /** Undefined: the run has no such rows. "absent": the peer or the dialect's driver is not there. */
+  value: (find: Lookup) => number | undefined | "absent";
+  /** The rows that must be free of faults for the bar to count. */
+  rows: [name: string, peer: string][];
+};
+
+/** What the bars speak of, by the names under which the workloads put them down. */
+export type BarNames = {
+  ours: string;
+  many: string;
+  some: string;
+  one: string;
+  open: string[];
+  idle: string;
+};
+
+export function barNames(sizes: Sizes, ours: string, descriptors: number): BarNames {
+  return { ours, ...caseNames(sizes), idle: `${levelsOf(sizes.idle, descriptors).at(-1)} idle` };
+}
+
+const BARE_INSERT = "bare batch insert";
+const POOL = "ws + INSERT, pool of 10";
+const ONE = "ws + INSERT, 1 connection";
+const SOCKETIO = "Socket.IO + INSERT";
+const WS = "bare ws loop";
+const ROOMS = "100 rooms of 10, singles";
+
+/** Ours over theirs, or theirs over ours where less is better, as the median of the rounds' ratios. */
+function ratio(
+  find: Lookup,
+  ours: string,
+  theirs: string,
+  workload: WorkloadName,
+  name: string,
+  metric: Metric,
+  way: "ours/theirs" | "theirs/ours" = "ours/theirs",
+): number | undefined {
+  const a = find(workload, name, ours)?.metrics[metric]?.values;
+  const b = find(workload, name, theirs)?.metrics[metric]?.values;
+  if (!a || !b || a.length === 0 || b.length === 0) return undefined;
+  return (way === "ours/theirs" ? ratioOf(a, b) : ratioOf(b, a)).median;
+}
+
+function milliseconds(find: Lookup, name: string, peer: string, fraction: number): number | undefined {
+  const latency = find("W1", name, peer)?.latency;
+  return latency && latency.total > 0 ? latency.percentile(fraction) / 1000 : undefined;
+}
+
+function over(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a / b;
+}
+
+function barsFor(names: BarNames): Bar[] {
+  const { ours, many, some, one, open, idle } = names;
+  const rate = (theirs: string, limit: number): Bar => ({
+    workload: "W1",
+    words: `${many}: messages/s over ${theirs}`,
+    direction: "at least",
+    limit,
+    unit: "x",
+    value: (find) => ratio(find, ours, theirs, "W1", many, "per_second"),
+    rows: [[many, ours]],
+  });
+  const p99 = (name: string, direction: Direction, limit: number): Bar => ({
+    workload: "W1",
+    words: `${name}: p99 end to end`,
+    direction,
+    limit,
+    unit: "ms",
+    value: (find) => milliseconds(find, name, ours, 0.99),
+    rows: [[name, ours]],
+  });
+  const cpu = (name: string, limit: number): Bar => ({
+    workload: "W2",
+    words: `${name}: server CPU a delivery, ${WS} over ours`,
+    direction: "at least",
+    limit,
+    unit: "x",
+    value: (find) => ratio(find, ours, WS, "W2", name, "server_cpu_us", "theirs/ours"),
+    rows: [[name, ours]],
+  });
+  const absent = (workload: WorkloadName, words: string, limit: number): Bar => ({
+    workload,
+    words,
+    direction: "at least",
+    limit,
+    unit: "x",
+    value: () => "absent",
+    rows: [],
+  });
+  const start = (name: string, limit: number): Bar => ({
+    workload: "W4",
+    words: `${name} start`,
+    direction: "below",
+    limit,
+    unit: "s",
+    value: (find) => find("W4", name, ours)?.metrics.seconds?.median,
+    rows: [[name, ours]],
+  });
+  const slow = open[0] ?? "";
+  const fast = open[1] ?? "";
+  return [
+    rate(BARE_INSERT, 0.4),
+    rate(POOL, 5),
+    rate(ONE, 12),
+    rate(SOCKETIO, 8),
+    p99(many, "below", 150),
+    p99(slow, "at most", 20),
+    {
+      workload: "W1",
+      words: `${slow}: p99 over that of ${POOL}`,
+      direction: "at most",
+      limit: 0.2,
+      unit: "x",
+      value: (find) => over(milliseconds(find, slow, ours, 0.99), milliseconds(find, slow, POOL, 0.99)),
+      rows: [[slow, ours]],
+    },
+    p99(fast, "at most", 30),
+    p99(some, "at most", 15),
+    {
+      workload: "W1",
+      words: `${one}: p50 end to end over the bare round trip`,
+      direction: "at most",
+      limit: 1.3,
+      unit: "x",
+      value: (find) => over(milliseconds(find, one, ours, 0.5), milliseconds(find, one, ONE, 0.5)),
+      rows: [[one, ours]],
+    },
+    absent("W1", `${some}: messages/s over RabbitMQ quorum queues`, 4),
+    absent("W1", `${some}: messages/s over ejabberd with its archive in PostgreSQL`, 8),
+    cpu("1000, singles", 1.25),
+    cpu(ROOMS, 1),
+    cpu("1000, bursts of 10", 6),
+    absent("W2", "bursts of 10 over NATS over WebSocket", 1),
+    absent("W2", "bursts of 10 over Nchan", 1.2),
+    absent("W2", "our socketio dialect over io.emit, singles", 1),
+    absent("W2", "our socketio dialect over io.emit, bursts of 10", 3),
+    absent("W2", "our stomp dialect over RabbitMQ web-stomp", 7),
+    {
+      workload: "W3",
+      words: `${idle}: bytes a connection over bare ws`,
+      direction: "at most",
+      limit: 1.5,
+      unit: "x",
+      value: (find) => ratio(find, ours, WS, "W3", idle, "bytes"),
+      rows: [[idle, ours]],
+    },
+    {
+      workload: "W3",
+      words: `${idle}: a connection`,
+      direction: "at most",
+      limit: 10,
+      unit: "KB",
+      value: (find) => over(find("W3", idle, ours)?.metrics.bytes?.median, 1024),
+      rows: [[idle, ours]],
+    },
+    absent("W3", "our socketio dialect: bytes a connection, bare Socket.IO over ours", 1),
+    {
+      workload: "W3",
+      words: `${idle}: CPU at rest`,
+      direction: "below",
+      limit: 3,
+      unit: "%",
+      value: (find) => over(find("W3", idle, ours)?.metrics.rest_share?.median, 0.01),
+      rows: [[idle, ours]],
+    },
+    {
+      workload: "W3",
+      words: `${idle}: accepts a second over bare ws`,
+      direction: "at least",
+      limit: 0.8,
+      unit: "x",
+      value: (find) => ratio(find, ours, WS, "W3", idle, "per_second"),
+      rows: [[idle, ours]],
+    },
+    start("cold", 3),
+    start("warm", 1.5),
+  ];
+}
+
+function reaches(value: number, direction: Direction, limit: number): boolean {
+  if (direction === "at least") return value >= limit;
+  return direction === "at most" ? value <= limit : value < limit;
+}
+
+/** Holds what was found against the bars of the workloads that ran. A bar over a faulty row has failed. */
+export function judge(find: Lookup, names: BarNames, ran: readonly WorkloadName[]): Judgement[] {
+  return barsFor(names)
+    .filter((bar) => ran.includes(bar.workload))
+    .map((bar) => {
+      const value = bar.value(find);
+      const faulty = bar.rows.some(
+        ([name, peer]) => (find(bar.workload, name, peer)?.failures.length ?? 0) > 0,
+      );
+      const verdict = ((): Verdict => {
+        if (value === "absent") return "not present";
+        if (faulty) return "failed";
+        if (value === undefined || Number.isNaN(value)) return "not measured";
+        return reaches(value, bar.direction, bar.limit) ? "met" : "missed";
+      })();
+      return {
+        workload: bar.workload,
+        bar: `${bar.words}: ${bar.direction} ${bar.limit} ${bar.unit}`,
+        value: typeof value === "number" ? value : undefined,
+        limit: bar.limit,
+        unit: bar.unit,
+        verdict,
+      };
+    });
+}

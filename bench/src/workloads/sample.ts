@@ -1,0 +1,67 @@
+import type { Truth } from "../generator/jobs.ts";
+import type { HistogramData } from "../measure/histogram.ts";
+import type { Durability } from "../peers/peer.ts";
+
+export type WorkloadName = "W1" | "W2" | "W3" | "W4";
+
+/** One case of one peer in one round: the raw values, as they go into the results. */
+export type Sample = {
+  workload: WorkloadName;
+  case: string;
+  peer: string;
+  durability: Durability;
+  round: number;
+  metrics: Partial<Record<Metric, number>>;
+  /** W1: end to end and ack. W2: send to last listener, and first to last listener. Microseconds. */
+  histograms: { latency?: HistogramData; second?: HistogramData };
+  truth?: Truth;
+  bottleneck: string;
+  /** Why there are no metrics. */
+  failure?: string;
+};
+
+/**
+ * per_second: messages (W1), deliveries (W2), connects (W3). *_cpu_us: CPU per one of these. *_share: of one
+ * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4).
+ */
+export type Metric =
+  | "per_second"
+  | "server_cpu_us"
+  | "database_cpu_us"
+  | "server_share"
+  | "database_share"
+  | "generator_share"
+  | "foreign_share"
+  | "bytes"
+  | "kernel_bytes"
+  | "rest_share"
+  | "connections"
+  | "seconds";
+
+/** What every workload is given: sizes, a place for data, and where to put what it finds. */
+export type Context = {
+  sizes: Sizes;
+  /** A fresh directory below the run's own; short, for a Unix socket's path must fit in 107 bytes. */
+  freshDirectory(): string;
+  discard(directory: string): void;
+  cores: number;
+  add(sample: Sample): void;
+  say(line: string): void;
+  seed: string;
+};
+
+export type Sizes = {
+  rounds: number;
+  /** W1 syncs to disk, and single runs of that lie by a factor of four. */
+  roundsSynced: number;
+  warmSeconds: number;
+  seconds: number;
+  pairs: number;
+  openRates: number[];
+  listeners: number[];
+  smallRooms: number;
+  idle: number[];
+  restSeconds: number;
+  storedBeforeCrash: number;
+  checkEvery: number;
+};

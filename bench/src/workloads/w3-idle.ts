@@ -1,0 +1,104 @@
+import { startCrowd } from "../generator/generator.ts";
+import { openInspector } from "../measure/inspector.ts";
+import { descriptorLimit, kernelBytes, residentBytes, usageOf } from "../measure/process-usage.ts";
+import { bareSocketio, bareWs } from "../peers/naive.ts";
+import type { Peer, Running } from "../peers/peer.ts";
+import { bottleneckOf, failed, inOrder, withPeer } from "./measured.ts";
+import type { Context } from "./sample.ts";
+
+/** Descriptors that server and generator need beside their connections. */
+const SPARE_DESCRIPTORS = 1_000;
+const SETTLE_MS = 1_000;
+
+/** As many as were wished for, or as the machine's descriptor limit lets one process hold. */
+export function levelsOf(wished: readonly number[], limit: number): number[] {
+  return [...new Set(wished.map((level) => Math.min(level, limit - SPARE_DESCRIPTORS)))];
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+async function hold(context: Context, round: number, peer: Peer, running: Running): Promise<void> {
+  const inspector = await openInspector(running);
+  const crowd = startCrowd({
+    kind: "idle",
+    port: running.port,
+    driver: peer.driver,
+    tag: `${context.seed}w3-${round}-`,
+    checkEvery: 1,
+  });
+  const settled = async () => {
+    await pause(SETTLE_MS);
+    await inspector.collectGarbage();
+    await pause(SETTLE_MS / 2);
+    return { resident: residentBytes(running.pid), kernel: kernelBytes() };
+  };
+  const empty = await settled();
+  const levels = levelsOf(context.sizes.idle, descriptorLimit());
+  let count = 0;
+  for (const level of levels) {
+    const name = `${level} idle`;
+    const before = usageOf(running.pid, running.directory);
+    const grown = await crowd.connect(level);
+    const after = usageOf(running.pid, running.directory);
+    if (grown.count < level) {
+      context.add(failed("W3", name, peer, round, `${grown.count} connected: ${grown.refused.join("; ")}`));
+      break;
+    }
+    const held = await settled();
+    const restFrom = usageOf(running.pid, running.directory);
+    const isLast = level === levels.at(-1);
+    await pause((isLast ? context.sizes.restSeconds : 1) * 1000);
+    const restTo = usageOf(running.pid, running.directory);
+    const wall = (after.at - before.at) * 1000;
+    const shares = {
+      server: (after.server - before.server) / wall,
+      database: (after.database - before.database) / wall,
+      generator: 0,
+      machine: (after.machine - before.machine) / wall,
+    };
+    const rest = (restTo.server - restFrom.server) / ((restTo.at - restFrom.at) * 1000);
+    context.add({
+      workload: "W3",
+      case: name,
+      peer: peer.name,
+      durability: "memory",
+      round,
+      metrics: {
+        per_second: (level - count) / grown.seconds,
+        server_cpu_us: (after.server - before.server) / (level - count),
+        server_share: shares.server,
+        bytes: (held.resident - empty.resident) / level,
+        // Both ends are on this machine: half of it is the server's.
+        kernel_bytes: (held.kernel - empty.kernel) / 2 / level,
+        connections: level,
+        ...(isLast ? { rest_share: rest } : {}),
+      },
+      histograms: {},
+      bottleneck: bottleneckOf(shares, context.cores),
+    });
+    count = level;
+  }
+  inspector.close();
+  const errors = await crowd.finish();
+  if (errors.length > 0) context.add(failed("W3", "held to the end", peer, round, errors.join("; ")));
+}
+
+async function alternate(context: Context, peers: readonly Peer[]): Promise<void> {
+  for (let round = 0; round < context.sizes.rounds; round++) {
+    for (const peer of inOrder(peers, round)) {
+      context.say(`W3 round ${round + 1}: ${peer.name}`);
+      await withPeer(context, peer, (running) => hold(context, round, peer, running));
+    }
+  }
+}
+
+/** What one more connection costs that says nothing. */
+export async function w3Idle(context: Context, ours: Peer): Promise<void> {
+  await alternate(context, [ours, bareWs, bareSocketio]);
+}
+
+export async function w3Compared(context: Context, ours: readonly Peer[]): Promise<void> {
+  await alternate(context, ours);
+}
