@@ -40,6 +40,8 @@ const fixedSettings: Readonly<Record<string, string>> = {
 
   // Replaying after a crash says how far it is.
   log_startup_progress_interval: "5s",
+  // Nothing subscribes to anything: one process less.
+  max_logical_replication_workers: "0",
   cluster_name: "parlance",
 };
 
