@@ -1,0 +1,164 @@
+import { isUtf8 } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyTypeProvider,
+  fastify,
+} from "fastify";
+import type { Static, TSchema } from "typebox";
+import type { Config } from "../config.ts";
+import type { Log } from "../core/ports/log.ts";
+import { answer, answerHeaders, answerOf, hasTooManyHeaders, preflightHeaders } from "./answers.ts";
+import type { Origins } from "./origins.ts";
+import { answerClientError } from "./refuse.ts";
+import { pathOf, type ScopeRegister } from "./scopes.ts";
+import type { ErrorAnswer } from "./status.ts";
+import { parseStrictJson } from "./strict-json.ts";
+import { compileValidator } from "./validation.ts";
+
+/** A route's types follow from its TypeBox schema. */
+export interface TypeBoxProvider extends FastifyTypeProvider {
+  readonly validator: this["schema"] extends TSchema ? Static<this["schema"]> : unknown;
+  readonly serializer: this["schema"] extends TSchema ? Static<this["schema"]> : unknown;
+}
+
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxProvider
+>;
+
+export interface AppParts {
+  readonly config: Pick<Config, "maxBodyBytes" | "trustProxy" | "logLevel">;
+  readonly log: Log;
+  readonly origins: Origins;
+  readonly scopes: ScopeRegister;
+  /** Paths that only sockets are opened at. */
+  readonly isUpgradePath: (path: string) => boolean;
+  readonly makeServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
+}
+
+/** Longer than any path of ours with a token of 8 KiB in its query. */
+export const MAX_URL_LENGTH = 12_288;
+/** 128 characters of four bytes each, percent-encoded. */
+const MAX_PARAM_LENGTH = 1536;
+const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
+const PLAIN_CODING = /^(identity)?$/i;
+
+export function createApp({ config, log, origins, scopes, isUpgradePath, makeServer }: AppParts): App {
+  const nodePart = randomBytes(4).toString("hex");
+  let requests = 0;
+  const app: App = fastify({
+    serverFactory: makeServer,
+    bodyLimit: config.maxBodyBytes,
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    genReqId: () => `${nodePart}-${(++requests).toString(36)}`,
+    // During a drain requests on open connections are still served.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => sendError(request, reply, answerOf(error)),
+  }).withTypeProvider<TypeBoxProvider>();
+
+  function sendError(request: FastifyRequest, reply: FastifyReply, given: ErrorAnswer): FastifyReply {
+    const { errorShape } = scopes.scopeOf(pathOf(request.raw.url));
+    return reply
+      .code(given.status)
+      .headers({ "x-request-id": request.id, ...answerHeaders(given) })
+      .type("application/json; charset=utf-8")
+      .serializer(JSON.stringify)
+      .send(errorShape(given));
+  }
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => readJson(request.headers["content-type"], body),
+  );
+  app.setValidatorCompiler(compileValidator);
+
+  app.addHook("onRoute", ({ url, method }) => {
+    scopes.addRoute(url, Array.isArray(method) ? method : [method]);
+  });
+
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+    const refused = origins.refusal(request.headers);
+    if (refused !== null) throw new Refusal("forbidden", refused);
+    if (hasTooManyHeaders(request.raw)) {
+      return sendError(request, reply, answer(431, "invalid", "The request has too many headers"));
+    }
+    if ((request.raw.url?.length ?? 0) > MAX_URL_LENGTH)
+      return sendError(request, reply, answerOf({ statusCode: 414 }));
+    if (!PLAIN_CODING.test(request.headers["content-encoding"] ?? "")) {
+      throw new Refusal("unsupported_media_type", "Bodies must not be compressed");
+    }
+    if (request.method !== "OPTIONS") return;
+    const methods = scopes.methodsOf(pathOf(request.raw.url));
+    if (request.headers["access-control-request-method"] !== undefined) {
+      return reply.code(204).headers(preflightHeaders(methods)).send();
+    }
+    if (methods.length > 0) return reply.code(204).header("allow", methods.join(", ")).send();
+  });
+
+  if (config.logLevel === "debug") {
+    app.addHook("onResponse", async (request, reply) => {
+      log.debug(
+        {
+          requestId: request.id,
+          method: request.method,
+          // The pattern, not the URL: that one holds ids and tokens.
+          route: request.routeOptions.url ?? null,
+          status: reply.statusCode,
+          ms: Math.round(reply.elapsedTime),
+          address: request.ip,
+        },
+        "Request",
+      );
+    });
+  }
+
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request.raw.url);
+    const methods = scopes.methodsOf(path);
+    if (methods.length > 0) {
+      reply.header("allow", methods.join(", "));
+      return sendError(
+        request,
+        reply,
+        answer(405, "invalid", `${request.method} is not one of ${methods.join(", ")}`),
+      );
+    }
+    if (isUpgradePath(path)) {
+      reply.headers({ upgrade: "websocket", connection: "upgrade, close" });
+      return sendError(request, reply, answer(426, "invalid", "This path takes WebSocket connections only"));
+    }
+    return sendError(request, reply, answer(404, "not_found", "There is nothing at this path"));
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const { status } = scopes.scopeOf(pathOf(request.raw.url));
+    const given = answerOf(error, status);
+    if (given.code === "internal") log.error({ requestId: request.id, error }, "A request failed");
+    return sendError(request, reply, given);
+  });
+
+  return app;
+}
+
+function readJson(contentType: string | undefined, body: Buffer): unknown {
+  if (contentType === undefined || !JSON_TYPE.test(contentType)) {
+    throw new Refusal("unsupported_media_type", "The media type must be application/json in UTF-8");
+  }
+  if (body.length === 0) return undefined;
+  if (!isUtf8(body)) throw new Refusal("invalid", "The body is not valid UTF-8");
+  return parseStrictJson(body.toString("utf8"));
+}

@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Config } from "../config.ts";
+import type { Log } from "../core/ports/log.ts";
+import { StartupError } from "../core/ports/startup-error.ts";
+import { SECURITY_HEADERS, setCorsHeaders } from "./answers.ts";
+import { type App, createApp } from "./app.ts";
+import { createOrigins } from "./origins.ts";
+import { createScopeRegister, type RouteScope } from "./scopes.ts";
+import { createUpgrades, isUpgrade, type UpgradeHandler } from "./upgrades.ts";
+
+export type ListenerConfig = Pick<
+  Config,
+  "mode" | "host" | "port" | "allowedOrigins" | "openModeHosts" | "trustProxy" | "maxBodyBytes" | "logLevel"
+>;
+
+/** The one port that all dialects share. Scopes and upgrade paths are added before it listens. */
+export interface Listener {
+  readonly app: App;
+  addScope(scope: RouteScope): void;
+  onUpgrade(path: string, handler: UpgradeHandler, match?: "exact" | "prefix"): void;
+  /** Opens the port; resolves to the URL it answers at. Throws a StartupError where the port cannot be had. */
+  listen(): Promise<string>;
+  /**
+   * Takes no more connections, lets running requests end, and asks with `Connection: close` for the end of
+   * those connections that are still used. Resolves when all are closed, upgraded ones too; what is still
+   * open after `withinMs` is cut.
+   */
+  drain(withinMs: number): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for requests over these times; its default of 30 s would make 10 s mean 40 s. */
+const TIMEOUT_CHECK_MS = 1000;
+/** Over the 60 s after which common proxies give up an idle connection: the proxy should be first. */
+const KEEP_ALIVE_MS = 72_000;
+/** Also of an upgrade request; a token of 8 KiB and a long URL fit in. */
+const MAX_HEADER_BYTES = 16_384;
+const IDLE_CHECK_MS = 50;
+
+export function createListener(config: ListenerConfig, log: Log): Listener {
+  const origins = createOrigins(config);
+  const scopes = createScopeRegister();
+  const upgrades = createUpgrades(origins, scopes, log);
+  let draining = false;
+
+  const app = createApp({
+    config,
+    log,
+    origins,
+    scopes,
+    isUpgradePath: upgrades.knows,
+    makeServer: (handler) =>
+      makeServer((request, response) => {
+        for (const name in SECURITY_HEADERS) {
+          response.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS]);
+        }
+        setCorsHeaders(request, response, origins);
+        if (draining) response.setHeader("connection", "close");
+        upgrades.noteAnswer(request, response);
+        handler(request, response);
+      }),
+  });
+  const { server } = app;
+  server.on("upgrade", upgrades.handle);
+
+  async function drain(withinMs: number): Promise<void> {
+    draining = true;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    const limit = setTimeout(() => {
+      server.closeAllConnections();
+      upgrades.destroyAll();
+    }, withinMs);
+    await closed;
+    clearInterval(idleCheck);
+    clearTimeout(limit);
+    await app.close();
+  }
+
+  return {
+    app,
+    addScope(scope) {
+      scopes.add(scope);
+      app.register((own, _, done) => {
+        scope.routes(own);
+        done();
+      });
+    },
+    onUpgrade(path, handler, match = "exact") {
+      upgrades.add(path, handler, match);
+    },
+    async listen() {
+      await app.ready();
+      const { address, family, port } = await openPort(server, config.host, config.port);
+      return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+    },
+    drain,
+  };
+}
+
+function makeServer(handler: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+      shouldUpgradeCallback: isUpgrade,
+    },
+    handler,
+  );
+  // Counted by ourselves: Node would drop the rest silently.
+  server.maxHeadersCount = 0;
+  return server;
+}
+
+async function openPort(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const why = error.code === "EADDRINUSE" ? "another program has it" : (error.code ?? error.message);
+      reject(new StartupError(`PORT: ${host}:${port} cannot be listened on (${why})`));
+    };
+    server.once("error", onError);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off("error", onError);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}

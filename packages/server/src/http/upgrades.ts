@@ -1,0 +1,116 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Log } from "../core/ports/log.ts";
+import { answer, hasTooManyHeaders } from "./answers.ts";
+import type { Origins } from "./origins.ts";
+import { refuse } from "./refuse.ts";
+import { pathOf, type ScopeRegister } from "./scopes.ts";
+import type { ErrorAnswer } from "./status.ts";
+
+/** A request to open a WebSocket that may be opened as far as path, method and origin go. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client sent after its headers already. */
+  readonly head: Buffer;
+  /** The parsed query; a name that comes twice has a list. */
+  readonly query: Readonly<Record<string, string | string[]>>;
+}
+
+export type UpgradeHandler = (upgrade: UpgradeRequest) => void | Promise<void>;
+
+export interface Upgrades {
+  /** `prefix`: every path that starts with the given one. */
+  add(path: string, handler: UpgradeHandler, match: "exact" | "prefix"): void;
+  knows(path: string): boolean;
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Remembers the answer under way on a connection, which an upgrade sent right behind it must await. */
+  noteAnswer(request: IncomingMessage, response: ServerResponse): void;
+  /** Ends every connection that was upgraded and is still open. */
+  destroyAll(): void;
+  /** Connections upgraded and still open. */
+  readonly open: number;
+}
+
+export function createUpgrades(origins: Origins, scopes: ScopeRegister, log: Log): Upgrades {
+  const exact = new Map<string, UpgradeHandler>();
+  const prefixes: [string, UpgradeHandler][] = [];
+  const sockets = new Set<Duplex>();
+  const answers = new WeakMap<Duplex, ServerResponse>();
+
+  const handlerOf = (path: string): UpgradeHandler | undefined =>
+    exact.get(path) ?? prefixes.find(([prefix]) => path.startsWith(prefix))?.[1];
+
+  function refusalOf(request: IncomingMessage, handler: UpgradeHandler | undefined): ErrorAnswer | null {
+    if (hasTooManyHeaders(request)) return answer(431, "invalid", "The request has too many headers");
+    const refused = origins.upgradeRefusal(request.headers);
+    if (refused !== null) return answer(403, "forbidden", refused);
+    if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
+      return answer(400, "invalid", "Only a GET can be upgraded, and only to websocket");
+    }
+    return handler === undefined ? answer(404, "not_found", "There is nothing at this path") : null;
+  }
+
+  function handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // Without a listener a reset connection would end the process.
+    socket.on("error", () => socket.destroy());
+    const path = pathOf(request.url);
+    const handler = handlerOf(path);
+    const before = answers.get(socket);
+    if (before !== undefined && !before.writableFinished) {
+      // Written now, our bytes would land in the middle of that answer.
+      const late = answer(400, "invalid", "An upgrade must wait for the answers before it");
+      before.once("close", () => refuse(socket, late, scopes.scopeOf(path).errorShape(late)));
+      return;
+    }
+    const refused = refusalOf(request, handler);
+    if (refused !== null || handler === undefined) {
+      if (refused !== null) refuse(socket, refused, scopes.scopeOf(path).errorShape(refused));
+      return;
+    }
+    void run(handler, { request, socket, head, query: readQuery(request.url) });
+  }
+
+  async function run(handler: UpgradeHandler, upgrade: UpgradeRequest): Promise<void> {
+    try {
+      await handler(upgrade);
+    } catch (error) {
+      log.error({ error }, "A connection could not be upgraded");
+      upgrade.socket.destroy();
+    }
+  }
+
+  return {
+    add(path, handler, match) {
+      if (match === "exact") exact.set(path, handler);
+      else prefixes.push([path, handler]);
+    },
+    knows: (path) => handlerOf(path) !== undefined,
+    handle,
+    noteAnswer(request, response) {
+      answers.set(request.socket, response);
+    },
+    destroyAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+    get open() {
+      return sockets.size;
+    },
+  };
+}
+
+/** Whether Node hands a request over as upgrade. HTTP/2 is offered by some clients on every request: ignored. */
+export function isUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && !/^h2c?\b/i.test(headers.upgrade);
+}
+
+function readQuery(url: string | undefined): Readonly<Record<string, string | string[]>> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams((url ?? "").split("?")[1] ?? "")) {
+    const before = query[name];
+    query[name] = before === undefined ? value : [before, value].flat();
+  }
+  return query;
+}
