@@ -2,14 +2,21 @@ import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { clientFrame, FrameReader, Opcode } from "./ws-frames.ts";
 
-/** Sockets that may share one source address: the kernel has 28,000 ports for each. */
-const SOCKETS_PER_ADDRESS = 10_000;
+/** Sockets that share one source address; the kernel has 64,000 ports for each. */
+const SOCKETS_PER_ADDRESS = 20_000;
+/**
+ * Below the range that the kernel picks from. We name the port ourselves: bound to an address and left to
+ * choose, the kernel searches, and 8,000 connections went out at 1,000 a second instead of 6,700.
+ */
+const FIRST_PORT = 10_000;
 let opened = 0;
 
-/** 127.0.0.2 for the first ten thousand sockets of this process, then .3, and so on. */
-function nextSource(): string {
-  const address = 2 + Math.floor(opened++ / SOCKETS_PER_ADDRESS);
-  return `127.0.0.${address}`;
+/** Every process has addresses of its own, so that none meets the closing sockets of the one before. */
+function nextSource(): { localAddress: string; localPort: number } {
+  const index = opened++;
+  const last = 2 + Math.floor(index / SOCKETS_PER_ADDRESS);
+  const own = `${1 + (process.pid % 250)}.${Math.floor(process.pid / 250) % 250}`;
+  return { localAddress: `127.${own}.${last}`, localPort: FIRST_PORT + (index % SOCKETS_PER_ADDRESS) };
 }
 
 /** Called for each text message; the bytes are only valid during the call. */
@@ -40,7 +47,7 @@ export class BareSocket {
   /** @throws Error when the upgrade is refused, with the server's status line. */
   static open(port: number, target: string): Promise<BareSocket> {
     return new Promise((resolve, reject) => {
-      const tcp = connect({ port, host: "127.0.0.1", localAddress: nextSource(), noDelay: true });
+      const tcp = connect({ port, host: "127.0.0.1", ...nextSource(), noDelay: true });
       let head: Buffer = Buffer.alloc(0);
       const refuse = (error: Error) => {
         tcp.destroy();

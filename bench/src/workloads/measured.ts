@@ -14,12 +14,10 @@ type Shares = { server: number; database: number; generator: number; machine: nu
 export function bottleneckOf(shares: Shares, cores: number): string {
   if (shares.server >= FULL_CORE && shares.server >= shares.generator) return "server";
   if (shares.generator >= FULL_CORE) return "generator";
-  if (shares.machine >= cores * FULL_MACHINE) {
-    const ours = { server: shares.server, database: shares.database, generator: shares.generator };
-    const [largest] = Object.entries(ours).sort((a, b) => b[1] - a[1])[0]!;
-    return `machine (most: ${largest})`;
-  }
-  return "waiting (disk, latency or rate)";
+  const ours = { server: shares.server, database: shares.database, generator: shares.generator };
+  const [largest, share] = Object.entries(ours).sort((a, b) => b[1] - a[1])[0]!;
+  if (shares.machine >= cores * FULL_MACHINE) return `machine (most: ${largest})`;
+  return `none full (most: ${largest} ${Math.round(share * 10)}/10)`;
 }
 
 export function sharesOf(before: Usage, after: Usage, generatorMicroseconds: number): Shares {
