@@ -39,9 +39,8 @@ const PSEUDO: Readonly<Record<string, Place>> = {
   "(program)": "native",
 };
 
-/** Names that say which way a dialect's function faces. */
-const FACES_OUT = /encode|render|frame|serial|stringify|write|push|deliver|toWire/i;
-const FACES_IN = /decode|parse|validate|check|read|accept|receive|onMessage/i;
+/** Verbs with which a dialect's functions that face outwards begin. */
+const FACES_OUT = /^(encode|render|frame|serial|stringify|write|push|deliver|send|to[A-Z])/;
 
 function placeOf(functionName: string, url: string): Place {
   const pseudo = PSEUDO[functionName];
@@ -55,9 +54,8 @@ function stageOf(functionName: string, url: string, caller: Stage): Stage {
   const place = placeOf(functionName, url);
   switch (place) {
     case "dialect":
-      if (FACES_OUT.test(functionName)) return "encode";
-      if (FACES_IN.test(functionName)) return "decode";
-      return caller === "fan-out" || caller === "encode" ? "encode" : "decode";
+      if (caller === "fan-out" || caller === "encode") return "encode";
+      return FACES_OUT.test(functionName) ? "encode" : "decode";
     case "node":
       // Node's own streams under the SQL client are the SQL client's; elsewhere they are the socket.
       return caller === "sql" ? "sql" : "socket";

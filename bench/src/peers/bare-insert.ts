@@ -94,6 +94,9 @@ export async function bareInsert(
   options.onMeasure?.("end");
   stopped = true;
   await Promise.all(lines);
+  const counted = await clients[0]!.query<{ count: string }>("select count(*) from messages");
+  if (Number(counted.rows[0]!.count) !== rows)
+    throw new Error(`${rows} inserted, ${counted.rows[0]!.count} stored`);
   await Promise.all(clients.map((client) => client.end()));
   return result;
 }
