@@ -39,7 +39,7 @@ function packageRoot(packageName: string): string {
  * npm archives cannot hold symbolic links, so the packages list them and make them in a postinstall script.
  * Where install scripts are switched off, `postgres` finds its libraries only after we made the links.
  */
-function restoreLinks(root: string): void {
+export function restoreLinks(root: string): void {
   let links: { source: string; target: string }[];
   try {
     links = JSON.parse(readFileSync(join(root, "native", "pg-symlinks.json"), "utf8"));

@@ -69,9 +69,13 @@ async function start(binaries: Binaries, options: ClusterOptions): Promise<Clust
     const created = await ensureCluster({ dataDir, binaries, runAs, lockFd: lock.fd });
     log.info({ dataDir, created, runAs: runAs.kind }, "Starting PostgreSQL");
     const sockets = socketDirectory(clusterPath(dataDir), runAs.owner);
+    const removeAndThrow = (error: unknown): never => {
+      remove(sockets);
+      throw error;
+    };
     const launch = (held: DirectoryLock, signal: AbortSignal) =>
       startServer({ dataDir, binaries, runAs, sockets, settings, log, signal }, held);
-    return { sockets, launch, server: await launch(lock, neverAborted).catch(removing(sockets)) };
+    return { sockets, launch, server: await launch(lock, neverAborted).catch(removeAndThrow) };
   });
 
   const connection: ClusterConnection = {
@@ -83,7 +87,10 @@ async function start(binaries: Binaries, options: ClusterOptions): Promise<Clust
   };
   const version = await ensureDatabase(connection).catch(async (error: unknown) => {
     await server.stop(stopTimeoutMs);
-    return removing(sockets)(error);
+    remove(sockets);
+    throw new StartupError(`PostgreSQL in ${dataDir} runs and does not answer: ${(error as Error).message}`, {
+      cause: error,
+    });
   });
   log.info({ version }, "PostgreSQL is up");
 
@@ -133,10 +140,3 @@ async function underLock<T>(
 function remove({ path, temporary }: SocketDirectory): void {
   if (temporary) rmSync(path, { recursive: true, force: true });
 }
-
-const removing =
-  (sockets: SocketDirectory) =>
-  (error: unknown): never => {
-    remove(sockets);
-    throw error;
-  };

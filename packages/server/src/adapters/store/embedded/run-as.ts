@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { chmodSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
-import { dirname } from "node:path";
 import { StartupError } from "../../../core/ports/startup-error.ts";
 
 /**
@@ -76,28 +75,31 @@ function hasName(): boolean {
 
 /**
  * Makes sure that another user can reach what it must; for the other kinds there is nothing to check.
- * Opens `dataDir` itself for passing through (not for listing): what stands in it has its own permissions.
+ * Opens `dataDir` itself for passing through (not for listing) where that is ours to do and needed: what stands in it
+ * has its own permissions.
  */
 export async function requireReach(runAs: RunAs, dataDir: string, binaryDirectory: string): Promise<void> {
   if (runAs.kind !== "user") return;
   const { uid, gid } = runAs.owner;
-  const { mode } = statSync(dataDir);
-  if ((mode & 0o001) === 0) chmodSync(dataDir, (mode & 0o7777) | 0o011);
-  for (const [what, path] of [
-    ["the data directory", dataDir],
-    ["its own programs in", binaryDirectory],
-  ] as const) {
-    const { status } = await run(["sh", "-c", 'cd "$1"', "sh", path], { uid, gid });
-    if (status === 0) continue;
-    const wayOut =
-      path === dataDir
-        ? "Set DATA_DIR to a directory whose parents all may be entered by others"
-        : "Install Parlance below directories that others may enter";
-    throw new StartupError(
-      `PostgreSQL must not run as root, and user id ${uid}, as which it is started instead, cannot reach ${what} ${path}. ` +
-        `${wayOut} (${dirname(path)} may be private), or start Parlance as a user other than root.`,
-    );
+  const canEnter = async (path: string) =>
+    (await run(["sh", "-c", 'cd "$1"', "sh", path], { uid, gid })).status === 0;
+  if (!(await canEnter(dataDir))) {
+    const { mode } = statSync(dataDir);
+    chmodSync(dataDir, (mode & 0o7777) | 0o011);
+    if (!(await canEnter(dataDir))) {
+      throw outOfReach(uid, `the data directory ${dataDir}`, "Set DATA_DIR to one");
+    }
   }
+  if (!(await canEnter(binaryDirectory))) {
+    throw outOfReach(uid, `its programs in ${binaryDirectory}`, "Install Parlance in a directory");
+  }
+}
+
+function outOfReach(uid: number, what: string, wayOut: string): StartupError {
+  return new StartupError(
+    `PostgreSQL must not run as root, and user id ${uid}, as which it is started instead, cannot reach ${what}. ` +
+      `${wayOut} whose parents may all be entered by others, or start Parlance as a user other than root.`,
+  );
 }
 
 export interface Ended {

@@ -56,7 +56,10 @@ export async function startServer(options: ServerOptions, lock: DirectoryLock): 
     return `PostgreSQL ended with ${how}. ${words}`.trim();
   });
   const server = { ended, stop: (timeoutMs: number) => stopServer(child.signal, ended, timeoutMs) };
-  const reason = await Promise.race([ended, untilReady(options)]);
+  const over = new AbortController();
+  void ended.then(() => over.abort());
+  const givenUp = AbortSignal.any([options.signal, over.signal]);
+  const reason = await Promise.race([ended, untilReady(options, givenUp)]);
   if (reason === "ready") return server;
   if (reason === "not ready") await server.stop(0);
   const detail =
@@ -64,12 +67,15 @@ export async function startServer(options: ServerOptions, lock: DirectoryLock): 
   throw new StartupError(`The embedded PostgreSQL in ${dataDir} does not start. ${detail}`);
 }
 
-async function untilReady({ dataDir, log, signal }: ServerOptions): Promise<"ready" | "not ready"> {
+async function untilReady(
+  { dataDir, log }: ServerOptions,
+  givenUp: AbortSignal,
+): Promise<"ready" | "not ready"> {
   const start = performance.now();
   let reported = start;
   for (;;) {
     if (recordedStatus(dataDir) === "ready") return "ready";
-    if (signal.aborted) return "not ready";
+    if (givenUp.aborted) return "not ready";
     const now = performance.now();
     if (now - start > READY_WITHIN_MS) return "not ready";
     if (now - reported > REPORT_EVERY_MS) {

@@ -4,14 +4,15 @@ import { childEnvironment, type RunAs } from "./run-as.ts";
 import type { SocketDirectory } from "./socket-directory.ts";
 
 /**
- * Two small shells between us and the server (under 2 MB together). One waits for the server and ends with its status. The
- * other reads signal names for the server from descriptor 3; when that ends, we are gone, and it ends the server:
- * a fast shutdown for 3 s, then an immediate one, after 13 s the hard way. Signals go through it because only
- * a process that has not been waited for is sure to own its pid.
+ * Two small shells between us and the server. One waits for it and ends with its status. The other reads signal names
+ * for it from descriptor 3; when that ends, we are gone, and it ends the server: a fast shutdown for 3 s, then an
+ * immediate one, after 13 s the hard way. (It gives up at 15 s: a dead process keeps its pid where the new parent
+ * never asks for its status, as in a container whose first process is no init.) Signals go through it because a pid is
+ * sure to be the server's only until it has been waited for.
  *
  * Descriptor 4 is the lock: held by the waiting shell and the server's processes, not by the reading one.
- * Both ignore the signals a terminal or a service manager sends to everyone, or the server would lose its watch first.
- * $1 is a temporary socket directory that nobody else would remove once we are gone, or empty.
+ * Both shells ignore the signals that a terminal or a service manager sends to everyone, or the server would lose its
+ * watch first. $1 is a temporary socket directory that nobody else would remove once we are gone, or empty.
  */
 const script = `
 trap '' HUP INT QUIT TERM
@@ -21,10 +22,15 @@ shift
 server=$!
 exec >/dev/null 2>&1
 (
-  while read -r signal; do kill -s "$signal" "$server"; done <&3
+  while read -r word; do
+    case $word in
+      keep) sockets= ;;
+      *) kill -s "$word" "$server" ;;
+    esac
+  done <&3
   trap '' USR2
   tries=0
-  while kill -0 "$server"; do
+  while [ $tries -lt 150 ] && kill -0 "$server"; do
     signal=INT
     [ $tries -lt 30 ] || signal=QUIT
     [ $tries -lt 130 ] || signal=KILL
@@ -74,12 +80,12 @@ export function supervise(
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (status, signal) => resolve(describeEnd(status, signal)));
   });
-  // If only the waiting shell was killed, this lets the reading one end the server.
-  void ended.then(() => signals?.destroy());
+  // If only the waiting shell was killed, this lets the reading one end the server; we live and need the directory.
+  void ended.then(() => signals?.end("keep\n"));
   return {
     ended,
     signal: (name) => {
-      if (signals && !signals.destroyed) signals.write(`${name}\n`);
+      if (signals?.writable) signals.write(`${name}\n`);
     },
   };
 }
