@@ -9,8 +9,8 @@ export interface Kind<T> {
   readonly parse: (text: string) => T | undefined;
 }
 
-export function text(): Kind<string> {
-  return { expected: "some text", parse: (given) => given };
+export function text(expected: string): Kind<string> {
+  return { expected, parse: (given) => given };
 }
 
 export function integer(min: number, max: number): Kind<number> {

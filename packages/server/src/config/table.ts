@@ -43,7 +43,7 @@ function optional<T>(kind: Kind<T>, words: Words): Option<T | null> {
 
 /** Every option there is. Environment names, flags, `--help` and docs/configuration.md are made from this. */
 export const OPTIONS = {
-  HOST: option(text(), "127.0.0.1", {
+  HOST: option(text("an address or a host name"), "127.0.0.1", {
     group: "Listening",
     text: "Address to listen on. Open mode refuses any but a loopback address.",
   }),
@@ -64,7 +64,7 @@ export const OPTIONS = {
     text: "Proxies whose X-Forwarded-For is believed; nobody's is without this.",
   }),
 
-  DATA_DIR: option(text(), "./data", {
+  DATA_DIR: option(text("a path"), "./data", {
     group: "Data",
     text: "Directory of the embedded PostgreSQL and of the open mode's secret.",
   }),
@@ -97,8 +97,14 @@ export const OPTIONS = {
     group: "Identity",
     text: "Key set of the identity provider, for RS, PS, ES and EdDSA tokens.",
   }),
-  JWT_ISSUER: optional(text(), { group: "Identity", text: "The iss that a token must have." }),
-  JWT_AUDIENCE: optional(text(), { group: "Identity", text: "The aud that a token must name." }),
+  JWT_ISSUER: optional(text("the issuer as it stands in tokens"), {
+    group: "Identity",
+    text: "The iss that a token must have.",
+  }),
+  JWT_AUDIENCE: optional(text("one audience"), {
+    group: "Identity",
+    text: "The aud that a token must name.",
+  }),
   UNKNOWN_USERS: option(choice("create", "reject"), "create", {
     group: "Identity",
     text: "What happens in jwt mode when a user names another whom the server does not know: made on the spot, or refused.",
