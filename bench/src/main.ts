@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeMachine } from "./measure/machine.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
@@ -52,7 +52,9 @@ function makeContext(options: Options, place: string, samples: Sample[]): Contex
 
 async function measure(options: Options): Promise<boolean> {
   const started = new Date();
-  const file = join(ROOT, "bench/results", `${started.toISOString().replace(/[:.]/g, "-")}.json`);
+  const file =
+    options.out ?? join(ROOT, "bench/results", `${started.toISOString().replace(/[:.]/g, "-")}.json`);
+  mkdirSync(dirname(file), { recursive: true });
   const place = mkdtempSync(join(tmpdir(), "plb-"));
   const samples: Sample[] = [];
   const context = makeContext(options, place, samples);
@@ -111,7 +113,9 @@ async function measure(options: Options): Promise<boolean> {
     samples,
   });
   console.log(`\n${Math.round(seconds)} s; every value in ${file}`);
-  return !samples.some((sample) => sample.failure !== undefined);
+  return !samples.some(
+    ({ peer, failure }) => failure !== undefined && (peer === ours.name || peer === options.compare),
+  );
 }
 
 async function main(): Promise<void> {

@@ -11,6 +11,7 @@ export type Options = {
   compare: string | undefined;
   profile: boolean;
   plot: string | undefined;
+  out: string | undefined;
   help: boolean;
 };
 
@@ -22,6 +23,7 @@ export const HELP = `npm run bench -- [W1 W2 W3 W4] [options]
   --full           more rounds, longer cases, a million messages before the crash
   --compare REF    the working tree against a git ref, without baselines
   --profile        where the server's CPU goes, by stage, in W1 and W2; no baselines
+  --out FILE       where the results go (standard: bench/results/<time>.json)
   --plot FILE      draws the ladders of a results file beside it and measures nothing
 `;
 
@@ -43,14 +45,14 @@ const STANDARD: Sizes = {
 const QUICK: Sizes = {
   rounds: 1,
   roundsSynced: 1,
-  warmSeconds: 0.2,
-  seconds: 0.5,
+  warmSeconds: 0.1,
+  seconds: 0.3,
   pairs: 8,
   openRates: [200],
   listeners: [20],
   smallRooms: 2,
   idle: [50],
-  restSeconds: 0.5,
+  restSeconds: 0.3,
   storedBeforeCrash: 500,
   checkEvery: 2,
 };
@@ -87,6 +89,7 @@ export function readOptions(argv: readonly string[]): Options {
       compare: { type: "string" },
       profile: { type: "boolean", default: false },
       plot: { type: "string" },
+      out: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -109,6 +112,7 @@ export function readOptions(argv: readonly string[]): Options {
     compare: values.compare,
     profile: values.profile,
     plot: values.plot,
+    out: values.out,
     help: values.help,
   };
 }

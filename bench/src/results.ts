@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Machine } from "./measure/machine.ts";
 import type { Profiled } from "./profile.ts";
@@ -36,7 +36,6 @@ export function versionsOf(root: string): Record<string, string> {
 }
 
 export function saveResults(file: string, results: Results): void {
-  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
 }
 

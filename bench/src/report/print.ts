@@ -90,13 +90,22 @@ function ratioCell(row: Aggregate, ours: Aggregate | undefined, metric: Metric):
   return a?.length && b?.length ? `×${spread(ratioOf(a, b))}` : "–";
 }
 
-function notes(row: Aggregate): string[] {
-  const all = row.failures.map((failure) => `FAILED  ${row.case}, ${row.peer}: ${failure}`);
-  if (row.failures.length === 0 && row.outOfOrder > 0) {
-    all.push(`note    ${row.case}, ${row.peer}: ${row.outOfOrder} out of order (it promises none)`);
-  }
-  if ((row.metrics.foreign_share?.median ?? 0) > 0.15) {
-    all.push(`note    ${row.case}, ${row.peer}: others used ${percent(row, "foreign_share")} of a core`);
+/** Above this share of a core, somebody else's work is in the figures. */
+const FOREIGN = 0.15;
+
+function notes(rows: readonly Aggregate[]): string[] {
+  const all = rows.flatMap((row) => {
+    const where = `${row.case}, ${row.peer}`;
+    if (row.failures.length > 0) return row.failures.map((failure) => `FAILED  ${where}: ${failure}`);
+    return row.outOfOrder > 0 ? [`note    ${where}: ${row.outOfOrder} out of order (it promises none)`] : [];
+  });
+  const foreign = rows.flatMap((row) => row.metrics.foreign_share?.median ?? []);
+  const disturbed = foreign.filter((share) => share > FOREIGN).length;
+  if (disturbed > 0) {
+    const most = Math.round(100 * Math.max(...foreign));
+    all.push(
+      `note    others used the machine in ${disturbed} of ${rows.length} rows, up to ${most} % of a core`,
+    );
   }
   return all;
 }
@@ -117,7 +126,7 @@ export function printWorkload(workload: WorkloadName, all: readonly Aggregate[],
       rows.push([name, row.peer, ratioCell(row, ours, metric), ...columns.map((column) => column.cell(row))]);
     }
   }
-  return [`\n${TITLES[workload]}`, table(rows), ...mine.flatMap(notes)].join("\n");
+  return [`\n${TITLES[workload]}`, table(rows), ...notes(mine)].join("\n");
 }
 
 export function printBars(judgements: readonly Judgement[]): string {

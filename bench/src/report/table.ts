@@ -1,19 +1,19 @@
-/** Columns as wide as their widest cell; numbers to the right. The first row is the head. */
+/** A figure with its unit, spread, ratio or further figures; or the dash that stands for none. */
+const FIGURE = /^(–|[×-]?\d[\d.]*( (k|%|ms|KB|s|x))?( \(.*\)| \/ .*)?)$/;
+
+/** Columns as wide as their widest cell, those of figures to the right. The first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length);
-    });
-  }
-  const isNumber = (cell: string) => /^[-<≥×~\d]/.test(cell);
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
-      .join("  ")
-      .trimEnd();
   const [head, ...body] = rows;
   if (!head) return "";
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const figures = head.map((_, column) => body.every((row) => FIGURE.test(row[column] ?? "–")));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        figures[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join("  ")
+      .trimEnd();
   return [line(head), widths.map((width) => "-".repeat(width)).join("  "), ...body.map(line)].join("\n");
 }
 
