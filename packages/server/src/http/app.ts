@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import {
   type FastifyBaseLogger,
@@ -15,7 +16,6 @@ import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
 import { answer, answerHeaders, answerOf, hasTooManyHeaders, preflightHeaders } from "./answers.ts";
 import type { Origins } from "./origins.ts";
-import { answerClientError } from "./refuse.ts";
 import { pathOf, type ScopeRegister } from "./scopes.ts";
 import type { ErrorAnswer } from "./status.ts";
 import { parseStrictJson } from "./strict-json.ts";
@@ -42,6 +42,8 @@ export interface AppParts {
   readonly scopes: ScopeRegister;
   /** Paths that only sockets are opened at. */
   readonly isUpgradePath: (path: string) => boolean;
+  /** Broken HTTP, for which there is no request yet. */
+  readonly onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void;
   readonly makeServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
 }
 
@@ -52,7 +54,15 @@ const MAX_PARAM_LENGTH = 1536;
 const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 const PLAIN_CODING = /^(identity)?$/i;
 
-export function createApp({ config, log, origins, scopes, isUpgradePath, makeServer }: AppParts): App {
+export function createApp({
+  config,
+  log,
+  origins,
+  scopes,
+  isUpgradePath,
+  onClientError,
+  makeServer,
+}: AppParts): App {
   const nodePart = randomBytes(4).toString("hex");
   let requests = 0;
   const app: App = fastify({
@@ -63,7 +73,7 @@ export function createApp({ config, log, origins, scopes, isUpgradePath, makeSer
     // During a drain requests on open connections are still served.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: onClientError,
     frameworkErrors: (error, request, reply) => sendError(request, reply, answerOf(error)),
   }).withTypeProvider<TypeBoxProvider>();
 

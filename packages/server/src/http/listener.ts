@@ -6,7 +6,9 @@ import { StartupError } from "../core/ports/startup-error.ts";
 import { SECURITY_HEADERS, setCorsHeaders } from "./answers.ts";
 import { type App, createApp } from "./app.ts";
 import { createOrigins } from "./origins.ts";
+import { answerClientError } from "./refuse.ts";
 import { createScopeRegister, type RouteScope } from "./scopes.ts";
+import { createUnderWay } from "./under-way.ts";
 import { createUpgrades, isUpgrade, type UpgradeHandler } from "./upgrades.ts";
 
 export type ListenerConfig = Pick<
@@ -42,7 +44,8 @@ const IDLE_CHECK_MS = 50;
 export function createListener(config: ListenerConfig, log: Log): Listener {
   const origins = createOrigins(config);
   const scopes = createScopeRegister();
-  const upgrades = createUpgrades(origins, scopes, log);
+  const underWay = createUnderWay();
+  const upgrades = createUpgrades(origins, scopes, underWay, log);
   let draining = false;
 
   const app = createApp({
@@ -51,6 +54,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
     origins,
     scopes,
     isUpgradePath: upgrades.knows,
+    onClientError: (error, socket) => underWay.after(socket, () => answerClientError(error, socket)),
     makeServer: (handler) =>
       makeServer((request, response) => {
         for (const name in SECURITY_HEADERS) {
@@ -58,7 +62,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         }
         setCorsHeaders(request, response, origins);
         if (draining) response.setHeader("connection", "close");
-        upgrades.noteAnswer(request, response);
+        underWay.note(request, response);
         handler(request, response);
       }),
   });

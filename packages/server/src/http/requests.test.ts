@@ -125,6 +125,19 @@ describe("broken HTTP", () => {
     expect(answer.toLowerCase()).toContain("connection: close");
   });
 
+  test("what is broken behind a good request is answered after it", async () => {
+    const answer = await sendRaw(
+      open.url,
+      "GET /things/slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nnonsense\r\n\r\n",
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 .*\{"slow":true\}HTTP\/1\.1 400 /s);
+  });
+
+  test("a body whose chunks are broken has one answer", async () => {
+    const answer = await sendRaw(open.url, post("Transfer-Encoding: chunked", "zz\r\nxx\r\n0\r\n\r\n"));
+    expect([statusOf(answer), countAnswers(answer)]).toEqual([400, 1]);
+  });
+
   test("too many or too long headers, too long a URL (HT3), also to open a socket", async () => {
     const headers = (count: number): string => "a: b\r\n".repeat(count);
     const plain = (url: string, more: string): string =>

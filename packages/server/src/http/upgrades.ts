@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Log } from "../core/ports/log.ts";
 import { answer, hasTooManyHeaders } from "./answers.ts";
@@ -6,6 +6,7 @@ import type { Origins } from "./origins.ts";
 import { refuse } from "./refuse.ts";
 import { pathOf, type ScopeRegister } from "./scopes.ts";
 import type { ErrorAnswer } from "./status.ts";
+import type { UnderWay } from "./under-way.ts";
 
 /** A request to open a WebSocket that may be opened as far as path, method and origin go. */
 export interface UpgradeRequest {
@@ -24,19 +25,21 @@ export interface Upgrades {
   add(path: string, handler: UpgradeHandler, match: "exact" | "prefix"): void;
   knows(path: string): boolean;
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Remembers the answer under way on a connection, which an upgrade sent right behind it must await. */
-  noteAnswer(request: IncomingMessage, response: ServerResponse): void;
   /** Ends every connection that was upgraded and is still open. */
   destroyAll(): void;
   /** Connections upgraded and still open. */
   readonly open: number;
 }
 
-export function createUpgrades(origins: Origins, scopes: ScopeRegister, log: Log): Upgrades {
+export function createUpgrades(
+  origins: Origins,
+  scopes: ScopeRegister,
+  underWay: UnderWay,
+  log: Log,
+): Upgrades {
   const exact = new Map<string, UpgradeHandler>();
   const prefixes: [string, UpgradeHandler][] = [];
   const sockets = new Set<Duplex>();
-  const answers = new WeakMap<Duplex, ServerResponse>();
 
   const handlerOf = (path: string): UpgradeHandler | undefined =>
     exact.get(path) ?? prefixes.find(([prefix]) => path.startsWith(prefix))?.[1];
@@ -58,19 +61,13 @@ export function createUpgrades(origins: Origins, scopes: ScopeRegister, log: Log
     socket.on("error", () => socket.destroy());
     const path = pathOf(request.url);
     const handler = handlerOf(path);
-    const before = answers.get(socket);
-    if (before !== undefined && !before.writableFinished) {
-      // Written now, our bytes would land in the middle of that answer.
-      const late = answer(400, "invalid", "An upgrade must wait for the answers before it");
-      before.once("close", () => refuse(socket, late, scopes.scopeOf(path).errorShape(late)));
-      return;
-    }
     const refused = refusalOf(request, handler);
     if (refused !== null || handler === undefined) {
-      if (refused !== null) refuse(socket, refused, scopes.scopeOf(path).errorShape(refused));
+      if (refused !== null)
+        underWay.after(socket, () => refuse(socket, refused, scopes.scopeOf(path).errorShape(refused)));
       return;
     }
-    void run(handler, { request, socket, head, query: readQuery(request.url) });
+    underWay.after(socket, () => void run(handler, { request, socket, head, query: readQuery(request.url) }));
   }
 
   async function run(handler: UpgradeHandler, upgrade: UpgradeRequest): Promise<void> {
@@ -89,9 +86,6 @@ export function createUpgrades(origins: Origins, scopes: ScopeRegister, log: Log
     },
     knows: (path) => handlerOf(path) !== undefined,
     handle,
-    noteAnswer(request, response) {
-      answers.set(request.socket, response);
-    },
     destroyAll() {
       for (const socket of sockets) socket.destroy();
     },
