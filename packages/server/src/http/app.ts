@@ -48,7 +48,7 @@ export interface AppParts {
 }
 
 /** Longer than any path of ours with a token of 8 KiB in its query. */
-export const MAX_URL_LENGTH = 12_288;
+const MAX_URL_LENGTH = 12_288;
 /** 128 characters of four bytes each, percent-encoded. */
 const MAX_PARAM_LENGTH = 1536;
 const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;

@@ -27,8 +27,6 @@ export interface Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Ends every connection that was upgraded and is still open. */
   destroyAll(): void;
-  /** Connections upgraded and still open. */
-  readonly open: number;
 }
 
 export function createUpgrades(
@@ -44,15 +42,20 @@ export function createUpgrades(
   const handlerOf = (path: string): UpgradeHandler | undefined =>
     exact.get(path) ?? prefixes.find(([prefix]) => path.startsWith(prefix))?.[1];
 
-  function refusalOf(request: IncomingMessage, handler: UpgradeHandler | undefined): ErrorAnswer | null {
+  function refusalOf(request: IncomingMessage): ErrorAnswer | null {
     if (hasTooManyHeaders(request)) return answer(431, "invalid", "The request has too many headers");
     const refused = origins.upgradeRefusal(request.headers);
     if (refused !== null) return answer(403, "forbidden", refused);
     if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
       return answer(400, "invalid", "Only a GET can be upgraded, and only to websocket");
     }
-    return handler === undefined ? answer(404, "not_found", "There is nothing at this path") : null;
+    return null;
   }
+
+  const refuseNowhere: UpgradeHandler = ({ request, socket }) => {
+    const nowhere = answer(404, "not_found", "There is nothing at this path");
+    refuse(socket, nowhere, scopes.scopeOf(pathOf(request.url)).errorShape(nowhere));
+  };
 
   function handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     sockets.add(socket);
@@ -60,14 +63,11 @@ export function createUpgrades(
     // Without a listener a reset connection would end the process.
     socket.on("error", () => socket.destroy());
     const path = pathOf(request.url);
-    const handler = handlerOf(path);
-    const refused = refusalOf(request, handler);
-    if (refused !== null || handler === undefined) {
-      if (refused !== null)
-        underWay.after(socket, () => refuse(socket, refused, scopes.scopeOf(path).errorShape(refused)));
-      return;
-    }
-    underWay.after(socket, () => void run(handler, { request, socket, head, query: readQuery(request.url) }));
+    const refused = refusalOf(request);
+    underWay.after(socket, () => {
+      if (refused !== null) return refuse(socket, refused, scopes.scopeOf(path).errorShape(refused));
+      void run(handlerOf(path) ?? refuseNowhere, { request, socket, head, query: readQuery(request.url) });
+    });
   }
 
   async function run(handler: UpgradeHandler, upgrade: UpgradeRequest): Promise<void> {
@@ -88,9 +88,6 @@ export function createUpgrades(
     handle,
     destroyAll() {
       for (const socket of sockets) socket.destroy();
-    },
-    get open() {
-      return sockets.size;
     },
   };
 }
