@@ -36,14 +36,9 @@ function describeDefault(option: Option<unknown>): string {
 export function configurationPage(): string {
   const groups = GROUPS.map((group) => {
     const rows = ALL_OPTIONS.filter(([, option]) => option.group === group).map(pageRow);
-    return [
-      `## ${group}`,
-      "",
-      "| Option | Default | Expected | Meaning |",
-      "|---|---|---|---|",
-      ...rows,
-      "",
-    ].join("\n");
+    return [`## ${group}`, "", ...table([["Option", "Default", "Expected", "Meaning"], ...rows]), ""].join(
+      "\n",
+    );
   });
   return [
     "# Configuration",
@@ -62,11 +57,21 @@ export function configurationPage(): string {
   ].join("\n");
 }
 
-function pageRow([name, option]: readonly [string, Option<unknown>]): string {
+function pageRow([name, option]: readonly [string, Option<unknown>]): readonly string[] {
   const names = [name, ...(option.aliases ?? [])].map((spelling) => `\`${spelling}\``).join(" or ");
   const open = option.openFallback === undefined ? "" : `; \`${option.openFallback}\` in open mode`;
   const fallback = option.fallback ? `\`${option.fallback}\`${open}` : "–";
-  return `| ${names} | ${fallback} | ${option.kind.expected} | ${option.text.replaceAll("*", "\\*")} |`;
+  return [names, fallback, option.kind.expected, option.text].map((cell) => cell.replaceAll("*", "\\*"));
+}
+
+/** A Markdown table with its columns aligned, as the formatter wants it. */
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const [head, ...body] = rows;
+  const rule = widths.map((width) => "-".repeat(width));
+  return [head!, rule, ...body].map(
+    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`,
+  );
 }
 
 function capitalise(words: string): string {
