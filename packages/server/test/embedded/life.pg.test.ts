@@ -163,9 +163,11 @@ test("what people wrote never reaches PostgreSQL's log", async () => {
       for (const [sql, values] of failing) await expect(client.query(sql, values)).rejects.toThrow();
     };
     await failAll();
-    // Behind it the second line of defence: with errors logged, a broken constraint still quotes no value.
+    // Behind it the second line of defence: with errors logged, a broken constraint quotes neither value nor statement.
     await client.query("set log_min_messages = warning");
     await expect(client.query(...failing[0]!)).rejects.toThrow("duplicate key");
+    const literal = client.query(`insert into messages values ('${canary}', 1, '{}')`);
+    await expect(literal).rejects.toThrow("duplicate key");
   });
   // PostgreSQL also logs what a backend was running when it died.
   await withClient(postgres.connection, async (client) => {
