@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createIdentity } from "../http/identity.ts";
 import { readOrMakeOpenSecret } from "../http/open-secret.ts";
@@ -207,5 +208,7 @@ test("the banner says the mode, the place of the data, and three lines to try", 
   expect(text).toContain("OPEN");
   expect(text).toContain("PostgreSQL in ./data");
   expect(text.match(/^ {2}(curl|npx)/gm)).toHaveLength(3);
+  const [, script] = /npx node -e '(.*)'$/m.exec(text)!;
+  expect(() => new Script(script!)).not.toThrow();
   expect(banner({ ...facts, mode: "jwt" })).not.toContain("OPEN");
 });

@@ -313,6 +313,31 @@ describe("tokens signed with a key of the provider's set", () => {
     expect(requests).not.toContain("/evil");
   });
 
+  test("keys once had serve on while the provider cannot be reached, and are looked at again", async () => {
+    let answers = 0;
+    const key = { ...(await exportJWK(rsa.publicKey)), kid: "rsa" };
+    const provider = createServer((_, response) => {
+      answers++;
+      if (answers > 1) response.writeHead(500);
+      response.end(JSON.stringify({ keys: [key] }));
+    });
+    await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+    let now = NOW;
+    const jwksUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/keys`;
+    const patient = identityWith({ keys: { jwksUrl }, now: () => now });
+    const token = await new SignJWT({ sub: "alice", exp: SECONDS + 7200 })
+      .setProtectedHeader({ alg: "RS256", kid: "rsa" })
+      .sign(rsa.privateKey);
+    expect(await codeOf(patient.identify(bearer(token)))).toBe("accepted");
+    for (let round = 0; round < 3; round++) {
+      now += 11 * 60_000;
+      expect(await codeOf(patient.identify(bearer(token)))).toBe("accepted");
+    }
+    await expect.poll(() => answers).toBeGreaterThan(1);
+    provider.closeAllConnections();
+    await new Promise((resolve) => provider.close(resolve));
+  });
+
   test("where the keys cannot be had, nobody is told that the token is bad", async () => {
     const lost = identityWith({ keys: { jwksUrl: "http://127.0.0.1:1/keys" } });
     const token = await sign("RS256", "rsa", rsa.privateKey);

@@ -22,13 +22,16 @@ const HIDDEN_KEYS = new Set(
   ]),
 );
 const MAX_DEPTH = 5;
+/** Enough for a stack, and little enough that no text from outside can keep the search busy. */
+const MAX_TEXT_LENGTH = 8192;
 const HIDDEN = "[hidden]";
 
-/** Takes tokens and passwords out of a text: in URLs, as Bearer, or as a bare JWT. */
+/** Takes tokens and passwords out of a text: in URLs, as Bearer, or as a bare JWT. Long texts are cut. */
 export function redactText(text: string): string {
   return text
-    .replace(/\b([\w.+-]*(?:token|password|secret))=[^&\s"']*/gi, `$1=${HIDDEN}`)
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@"']*@/gi, `$1${HIDDEN}@`)
+    .slice(0, MAX_TEXT_LENGTH)
+    .replace(/(token|password|secret)=[^&\s"']*/gi, `$1=${HIDDEN}`)
+    .replace(/:\/\/[^\s/?#@"']*@/g, `://${HIDDEN}@`)
     .replace(/\bbearer +[^\s"',]+/gi, `Bearer ${HIDDEN}`)
     .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, HIDDEN);
 }
