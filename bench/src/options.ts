@@ -18,7 +18,7 @@ export type Options = {
 export const HELP = `npm run bench -- [W1 W2 W3 W4] [options]
 
   --rounds N       rounds of every workload (standard: 5 of W1, which syncs to disk, 3 of the others)
-  --seconds N      measured seconds of each case (standard: 3 in W1 and W2)
+  --seconds N      measured seconds of each case (standard: 3 in W1, 2 in W2)
   --quick          smallest sizes, one round, under a minute: does it run, is it right; no bars
   --full           more rounds, longer cases, a million messages before the crash
   --compare REF    the working tree against a git ref, without baselines
@@ -32,12 +32,14 @@ const STANDARD: Sizes = {
   roundsSynced: 5,
   warmSeconds: 1,
   seconds: 3,
+  fanoutSeconds: 2,
   pairs: 200,
   openRates: [4000, 8000],
   listeners: [500, 1000, 5000],
   smallRooms: 100,
   idle: [1000, 5000, 20_000],
   restSeconds: 10,
+  settleSeconds: 1.5,
   storedBeforeCrash: 200_000,
   checkEvery: 10,
 };
@@ -47,12 +49,14 @@ const QUICK: Sizes = {
   roundsSynced: 1,
   warmSeconds: 0.1,
   seconds: 0.3,
+  fanoutSeconds: 0.3,
   pairs: 8,
   openRates: [200],
   listeners: [20],
   smallRooms: 2,
   idle: [50],
   restSeconds: 0.3,
+  settleSeconds: 0.2,
   storedBeforeCrash: 500,
   checkEvery: 2,
 };
@@ -62,6 +66,7 @@ const FULL: Sizes = {
   rounds: 7,
   roundsSynced: 9,
   seconds: 10,
+  fanoutSeconds: 10,
   warmSeconds: 3,
   storedBeforeCrash: 1_000_000,
 };
@@ -104,7 +109,10 @@ export function readOptions(argv: readonly string[]): Options {
     sizes.rounds = Math.ceil(positive("rounds", values.rounds));
     sizes.roundsSynced = sizes.rounds;
   }
-  if (values.seconds !== undefined) sizes.seconds = positive("seconds", values.seconds);
+  if (values.seconds !== undefined) {
+    sizes.seconds = positive("seconds", values.seconds);
+    sizes.fanoutSeconds = sizes.seconds;
+  }
   return {
     workloads: workloads.length > 0 ? workloads : [...WORKLOADS],
     sizes,

@@ -14,10 +14,15 @@ const BINARIES = fileURLToPath(
 /** As Parlance's own embedded server is set, so that no baseline wins or loses by its settings. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: "",
+  max_connections: "40",
   fsync: "on",
+  full_page_writes: "on",
   synchronous_commit: "on",
   shared_buffers: "128MB",
+  checkpoint_timeout: "15min",
   max_wal_size: "2GB",
+  jit: "off",
+  max_parallel_workers_per_gather: "0",
 };
 
 export type Postgres = {
@@ -34,7 +39,10 @@ function asPlainUser(program: string, argv: readonly string[]): [string, string[
 }
 
 async function initialise(directory: string, log: string): Promise<void> {
-  const argv = ["-D", directory, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"];
+  const argv = [
+    ...["-D", directory, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums"],
+    ...["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+  ];
   const child = startChild(...asPlainUser("initdb", argv), { log });
   await child.exited;
   if (!readFileSync(log, "utf8").includes("Success"))

@@ -56,12 +56,16 @@ export type Sizes = {
   roundsSynced: number;
   warmSeconds: number;
   seconds: number;
+  /** W2: its deliveries are many, so less time says as much. */
+  fanoutSeconds: number;
   pairs: number;
   openRates: number[];
   listeners: number[];
   smallRooms: number;
   idle: number[];
   restSeconds: number;
+  /** Before memory is read; a collection falls into the middle of it. */
+  settleSeconds: number;
   storedBeforeCrash: number;
   checkEvery: number;
 };

@@ -23,7 +23,7 @@ async function hear(
   crowd: Crowd,
   index: number,
 ): Promise<void> {
-  const { warmSeconds, seconds, checkEvery } = context.sizes;
+  const { warmSeconds, fanoutSeconds: seconds, checkEvery } = context.sizes;
   const job: FanoutJob = {
     kind: "fanout",
     port: running.port,

@@ -8,7 +8,6 @@ import type { Context } from "./sample.ts";
 
 /** Descriptors that server and generator need beside their connections. */
 const SPARE_DESCRIPTORS = 1_000;
-const SETTLE_MS = 1_000;
 
 /** As many as were wished for, or as the machine's descriptor limit lets one process hold. */
 export function levelsOf(wished: readonly number[], limit: number): number[] {
@@ -29,9 +28,9 @@ async function hold(context: Context, round: number, peer: Peer, running: Runnin
     checkEvery: 1,
   });
   const settled = async () => {
-    await pause(SETTLE_MS);
+    await pause(context.sizes.settleSeconds * 500);
     await inspector.collectGarbage();
-    await pause(SETTLE_MS / 2);
+    await pause(context.sizes.settleSeconds * 500);
     return { resident: residentBytes(running.pid), kernel: kernelBytes() };
   };
   const empty = await settled();
@@ -47,9 +46,10 @@ async function hold(context: Context, round: number, peer: Peer, running: Runnin
       break;
     }
     const held = await settled();
-    const restFrom = usageOf(running.pid, running.directory);
+    // Rest is measured once, with all connected.
     const isLast = level === levels.at(-1);
-    await pause((isLast ? context.sizes.restSeconds : 1) * 1000);
+    const restFrom = usageOf(running.pid, running.directory);
+    if (isLast) await pause(context.sizes.restSeconds * 1000);
     const restTo = usageOf(running.pid, running.directory);
     const wall = (after.at - before.at) * 1000;
     const shares = {
