@@ -56,6 +56,8 @@ async function measure(options: Options): Promise<boolean> {
     options.out ?? join(ROOT, "bench/results", `${started.toISOString().replace(/[:.]/g, "-")}.json`);
   mkdirSync(dirname(file), { recursive: true });
   const place = mkdtempSync(join(tmpdir(), "plb-"));
+  const discard = () => rmSync(place, { recursive: true, force: true });
+  process.once("exit", discard);
   const samples: Sample[] = [];
   const context = makeContext(options, place, samples);
   const machine = describeMachine(ROOT);
@@ -83,7 +85,8 @@ async function measure(options: Options): Promise<boolean> {
       for (const workload of options.workloads) await RUN[workload](context, ours);
     }
   } finally {
-    rmSync(place, { recursive: true, force: true });
+    discard();
+    process.removeListener("exit", discard);
   }
 
   const aggregates = aggregate(samples);
@@ -130,6 +133,8 @@ async function main(): Promise<void> {
   }
   if (!(await measure(options))) process.exitCode = 1;
 }
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);

@@ -25,15 +25,26 @@ function shareModules(root: string, other: string): void {
   }
 }
 
+/** Keeps to the lock's versions; `npm ci` would refuse a lock that was written on another platform. */
+function installModules(directory: string): void {
+  execFileSync("npm", ["install", "--no-audit", "--no-fund"], { cwd: directory, stdio: "inherit" });
+}
+
 /** Checks `ref` out into `directory` with its packages. @throws Error when git or npm refuse. */
 export function addWorktree(root: string, ref: string, directory: string): { remove(): void } {
-  execFileSync("git", ["-C", root, "worktree", "add", "--detach", directory, ref], { stdio: "pipe" });
-  const lock = (at: string) => readFileSync(join(at, "package-lock.json"), "utf8");
-  if (lock(root) === lock(directory)) shareModules(root, directory);
-  else execFileSync("npm", ["ci"], { cwd: directory, stdio: "inherit" });
-  return {
-    remove() {
-      execFileSync("git", ["-C", root, "worktree", "remove", "--force", directory], { stdio: "pipe" });
-    },
+  const git = (...argv: string[]) =>
+    execFileSync("git", ["-C", root, "worktree", ...argv], { stdio: "pipe" });
+  const remove = () => {
+    git("remove", "--force", directory);
   };
+  git("add", "--detach", directory, ref);
+  try {
+    const lock = (at: string) => readFileSync(join(at, "package-lock.json"), "utf8");
+    if (lock(root) === lock(directory)) shareModules(root, directory);
+    else installModules(directory);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { remove };
 }

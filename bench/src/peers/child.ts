@@ -14,6 +14,12 @@ export type Child = {
   kill(signal: NodeJS.Signals): void;
 };
 
+/** A run that ends early, by a fault or Ctrl-C, leaves nothing behind. */
+const alive = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
 /** Starts a process whose output goes to `log`. */
 export function startChild(
   command: string,
@@ -26,10 +32,12 @@ export function startChild(
     ...(options.env ? { env: options.env } : {}),
     ...(options.cwd ? { cwd: options.cwd } : {}),
   });
+  alive.add(child);
   let gone = false;
   const exited = new Promise<void>((resolve) => {
     const settle = () => {
       gone = true;
+      alive.delete(child);
       resolve();
     };
     child.once("exit", settle);
