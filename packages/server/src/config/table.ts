@@ -135,7 +135,7 @@ export const OPTIONS = {
     group: "Limits",
     text: "Largest frame of a WebSocket; a larger one closes the connection with 1009.",
   }),
-  MAX_FRAMES_PER_SECOND: option(integer(1, 100_000), "200", {
+  MAX_FRAMES_PER_SECOND: option(integer(1, 100_000), "1000", {
     group: "Limits",
     text: "Frames a connection may send in a second; faster ones close it with 4029.",
   }),
@@ -155,10 +155,6 @@ export const OPTIONS = {
   TYPING_TTL_SECONDS: option(integer(1, 60), "5", {
     group: "Behaviour",
     text: "Seconds after which a user who was typing no longer is, unless said again.",
-  }),
-  PRESENCE_STALE_MINUTES: option(integer(1, 1440), "5", {
-    group: "Behaviour",
-    text: "Minutes without a sign of life after which a connected user is away.",
   }),
   HEARTBEAT_SECONDS: option(integer(1, 300), "25", {
     group: "Behaviour",

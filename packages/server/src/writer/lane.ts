@@ -1,4 +1,5 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Log } from "../core/ports/log.ts";
 import type { Appended, AppendOutcome, MessageLog } from "../core/ports/message-log.ts";
 import { StoreError } from "../core/ports/message-log.ts";
 import type { Announce } from "./announce.ts";
@@ -17,6 +18,7 @@ export interface LaneOptions {
   readonly limits: BatchLimits;
   /** How long a batch whose outcome is unknown is tried again before its entries are answered `unavailable`. */
   readonly patienceMs: number;
+  readonly report: Log;
 }
 
 const FIRST_DELAY_MS = 20;
@@ -70,7 +72,7 @@ export class Lane {
           entries.map((entry) => entry.draft),
           { wait, recheck: recheck || again },
         ),
-      (half) => this.#append(half as DraftEntry[], recheck),
+      (half, again) => this.#append(half as DraftEntry[], recheck || again),
     );
     if (appended !== null) this.#settleDrafts(entries, appended);
   }
@@ -111,7 +113,7 @@ export class Lane {
   async #persist<Result>(
     entries: readonly Entry[],
     write: (again: boolean) => Promise<Result>,
-    halve: (half: Entry[]) => Promise<void>,
+    halve: (half: Entry[], again: boolean) => Promise<void>,
   ): Promise<Result | null> {
     const deadline = performance.now() + this.#options.patienceMs;
     for (
@@ -125,8 +127,8 @@ export class Lane {
         const kind = error instanceof StoreError ? error.kind : "unavailable";
         if (kind === "poison" && entries.length > 1) {
           const middle = entries.length >> 1;
-          await halve(entries.slice(0, middle));
-          await halve(entries.slice(middle));
+          await halve(entries.slice(0, middle), again);
+          await halve(entries.slice(middle), again);
           return null;
         }
         if (kind === "again" && performance.now() < deadline) {
@@ -137,6 +139,11 @@ export class Lane {
           kind === "poison"
             ? new Refusal("invalid", "This cannot be stored")
             : new Refusal("unavailable", "The store cannot be reached, try again", 1);
+        const code = error instanceof StoreError ? error.code : "unknown";
+        this.#options.report.warn(
+          { code, kind, entries: entries.length },
+          "a batch was refused by the store",
+        );
         for (const entry of entries) entry.reject(refusal);
         return null;
       }

@@ -44,7 +44,7 @@ export function createWriter(options: WriterOptions): DrainingWriter {
   const announce = createAnnounce(options.bus);
   const limits = { entries: options.maxBatch, bytes: options.maxBatchBytes };
   const lanes = options.logs.map(
-    (log) => new Lane({ log, announce, limits, patienceMs: options.patienceMs }),
+    (log) => new Lane({ log, announce, limits, patienceMs: options.patienceMs, report: options.log }),
   );
   const marks = new MarkWriter(
     options.marks,

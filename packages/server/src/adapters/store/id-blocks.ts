@@ -8,14 +8,21 @@ const BLOCK = 1_000;
  * Ids from PostgreSQL sequences, a block at a time, so that an id exists before its row does. The next block is
  * fetched when half of one is left: only a burst of more than that waits.
  */
-export function createIds(query: Query): Ids {
+export function createIds(query: Query): Ids & { forget(): void } {
+  const messages = createBlocks(query, "message_ids");
+  const conversations = createBlocks(query, "conversation_ids");
   return {
-    message: createBlocks(query, "message_ids"),
-    conversation: createBlocks(query, "conversation_ids"),
+    message: messages.take,
+    conversation: conversations.take,
+    /** Gives up what is left of the blocks: in a new life of the database others may have them. */
+    forget() {
+      messages.forget();
+      conversations.forget();
+    },
   };
 }
 
-function createBlocks(query: Query, sequence: string): () => number | Promise<number> {
+function createBlocks(query: Query, sequence: string) {
   let next = 0;
   let end = 0;
   let spare: number | null = null;
@@ -32,7 +39,7 @@ function createBlocks(query: Query, sequence: string): () => number | Promise<nu
     return fetching;
   };
 
-  return function take(): number | Promise<number> {
+  function take(): number | Promise<number> {
     if (next === end && spare !== null) {
       next = spare;
       end = spare + BLOCK;
@@ -42,5 +49,13 @@ function createBlocks(query: Query, sequence: string): () => number | Promise<nu
     // A failure here is met again, and answered, by whoever finds the block used up.
     if (end - next === BLOCK / 2 && spare === null) fetchBlock().catch(() => {});
     return next++;
+  }
+
+  return {
+    take,
+    forget() {
+      next = end;
+      spare = null;
+    },
   };
 }

@@ -141,15 +141,15 @@ function nameOf(text: string): string {
 function toStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const code = sqlState(error);
-  if (code === undefined) return new StoreError("again", error);
-  if (/^(22|23|54)/.test(code)) return new StoreError("poison", error);
-  if (/^(08|57P0[123]|40001|40P01|55P03)/.test(code)) return new StoreError("again", error);
-  return new StoreError("unavailable", error);
+  if (code === undefined) return new StoreError("again", "connection lost");
+  if (/^(22|23|54)/.test(code)) return new StoreError("poison", code);
+  if (/^(08|57P0[123]|40001|40P01|55P03)/.test(code)) return new StoreError("again", code);
+  return new StoreError("unavailable", code);
 }
 
 /** A code without the server's words: those may hold content. */
 function reasonOf(error: unknown): string {
-  if (error instanceof StoreError) return reasonOf(error.cause);
+  if (error instanceof StoreError) return error.code;
   return sqlState(error) ?? (error instanceof Error ? error.name : "unknown");
 }
 

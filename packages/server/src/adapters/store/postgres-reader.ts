@@ -1,5 +1,6 @@
 import type { Message } from "@parlance/protocol/model.ts";
-import type { InboxEntry, Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
+import type { InboxEntry } from "@parlance/protocol/queries.ts";
+import type { Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
 import type { Query } from "./line.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
@@ -76,7 +77,7 @@ export function createUserStore(query: Query): UserStore {
   return {
     find: (ids) =>
       query<UserRecord & Record<string, unknown>>(
-        "select id, name, deactivated_at is not null as deactivated from users where id = any ($1)",
+        "select id, name, status, deactivated_at is not null as deactivated from users where id = any ($1)",
         [ids],
       ),
     async ensure(users) {

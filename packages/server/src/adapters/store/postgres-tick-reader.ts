@@ -8,7 +8,8 @@ import type {
 } from "../../core/ports/tick-reader.ts";
 import type { Query } from "./line.ts";
 
-const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid" from conversations where id = any ($1)`;
+const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid",
+  participant_count as "participantCount" from conversations where id = any ($1)`;
 
 const NEW_MESSAGES = `select message_json(m) as message from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq <= $3 order by m.seq limit $4`;
@@ -28,7 +29,8 @@ const CONVERSATION_TICKS = `with p as (
               from p where left_seq is not null), '[]') as removed
   from conversations c where c.id = $1`;
 
-const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXid", p.joined_seq as "joinedSeq",
+const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXid",
+    c.participant_count as "participantCount", p.joined_seq as "joinedSeq",
     p.left_seq as "leftSeq", (c.settings->>'historyVisible')::boolean as "historyVisible"
   from participants p join conversations c on c.id = p.conversation_id
   where p.user_id = $1`;
@@ -44,7 +46,8 @@ const TICK_BEFORE = `select greatest(
   ) as tick`;
 
 const SWEEP = `select pg_snapshot_xmin(pg_current_snapshot()) as horizon,
-  (select json_agg(json_build_object('conversationId', c.id, 'clock', c.clock, 'movedXid', c.moved_xid::text::bigint))
+  (select json_agg(json_build_object('conversationId', c.id, 'clock', c.clock, 'movedXid', c.moved_xid::text::bigint,
+                                    'participantCount', c.participant_count))
    from unnest($1::bigint[], $2::bigint[]) known (id, clock) join conversations c on c.id = known.id
    where c.clock > known.clock) as ahead,
   (select json_agg(json_build_object('userId', p.user_id, 'conversationId', p.conversation_id, 'joinedSeq', p.joined_seq))

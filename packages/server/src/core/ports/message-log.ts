@@ -152,9 +152,13 @@ export interface MarkLog {
 export class StoreError extends Error {
   readonly kind: "poison" | "again" | "unavailable";
 
-  constructor(kind: StoreError["kind"], cause: unknown) {
-    super(`store: ${kind}`, { cause });
+  /** The store's own code for it; its words may hold content. */
+  readonly code: string;
+
+  constructor(kind: StoreError["kind"], code: string) {
+    super(`store: ${kind} (${code})`);
     this.name = "StoreError";
     this.kind = kind;
+    this.code = code;
   }
 }

@@ -1,10 +1,11 @@
 import type {
-  ConversationHead,
   ConversationKind,
   ConversationSettings,
   Message,
   Role,
+  Status,
 } from "@parlance/protocol/model.ts";
+import type { InboxEntry } from "@parlance/protocol/queries.ts";
 
 /** What policy is asked with: the conversation, and how somebody stands in it. */
 export interface Standing {
@@ -26,17 +27,6 @@ export interface HistoryWish {
   /** Only messages from this seq on: what somebody who joined late may see. */
   readonly fromSeq: number;
   readonly limit: number;
-}
-
-/** One conversation as its place in somebody's list shows it. */
-export interface InboxEntry {
-  readonly head: ConversationHead;
-  readonly lastMessage: Message | null;
-  readonly lastMessageAt: number;
-  readonly unread: number;
-  readonly muted: boolean;
-  readonly pinned: boolean;
-  readonly archived: boolean;
 }
 
 export interface InboxWish {
@@ -64,6 +54,7 @@ export interface Reader {
 export interface UserRecord {
   readonly id: string;
   readonly name: string | null;
+  readonly status: Status;
   readonly deactivated: boolean;
 }
 
@@ -71,8 +62,8 @@ export interface UserStore {
   find(ids: readonly string[]): Promise<readonly UserRecord[]>;
   /** Makes those that are missing; a name that is given replaces the one that is there. */
   ensure(users: readonly { readonly id: string; readonly name: string | null }[]): Promise<void>;
-  setStatus(id: string, status: string): Promise<void>;
-  /** The chosen status, and when somebody was last here. */
+  /** The status somebody has chosen; it stands until they choose another. */
+  setStatus(id: string, status: Status): Promise<void>;
   setLastSeen(ids: readonly string[], at: number): Promise<void>;
 }
 

@@ -5,6 +5,7 @@ export interface ClockAt {
   readonly clock: number;
   /** The transaction of the latest tick. */
   readonly movedXid: number;
+  readonly participantCount: number;
 }
 
 /** A conversation of somebody's that has moved, as resume needs it. */

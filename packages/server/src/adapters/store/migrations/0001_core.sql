@@ -45,6 +45,7 @@ create table conversations (
   last_seq bigint not null default 0,
   last_message_at timestamptz not null,
   participant_count integer not null,
+  -- The greatest transaction that has ticked here.
   moved_xid xid8 not null
 ) with (fillfactor = 70);
 

@@ -65,7 +65,8 @@ begin
   ),
   moved as (
     update conversations c
-    set clock = s.seq, last_n = s.n, last_seq = s.seq, last_message_at = stored_at, moved_xid = stored_xid
+    set clock = s.seq, last_n = s.n, last_seq = s.seq, last_message_at = stored_at,
+        moved_xid = greatest(c.moved_xid, stored_xid)
     from (select conversation_id, max(seq) as seq, max(n) as n from numbered where fresh group by 1 order by 1) s
     where c.id = s.conversation_id
   ),

@@ -34,7 +34,7 @@ create function head_json(p_conversation bigint) returns json language sql stabl
 
 create function tick(p_conversation bigint, p_xid xid8) returns bigint language sql volatile
   begin atomic
-    update conversations set clock = clock + 1, moved_xid = p_xid where id = p_conversation returning clock;
+    update conversations set clock = clock + 1, moved_xid = greatest(moved_xid, p_xid) where id = p_conversation returning clock;
   end;
 
 -- Opens a conversation: the one direct conversation of a pair (found or made), the one that goes by an
@@ -67,7 +67,7 @@ begin
   end if;
   insert into conversations (id, kind, name, created_by, created_at, settings, settings_rev, settings_xid, clock,
                              last_message_at, participant_count, moved_xid)
-  values (opened, change->>'kind', change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
+  values (opened, change->>'conversationKind', change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
   select opened, person->>'userId', person->>'role', 1, p_at, 1, p_xid

@@ -1,0 +1,66 @@
+import type { ConversationHead, Message } from "./model.ts";
+
+/** A page of a conversation's messages, newest first. */
+export interface ReadHistory {
+  readonly type: "read-history";
+  readonly conversationId: number;
+  /** Exclusive: only what stands before it; null: from the newest. */
+  readonly before: MessageReference | null;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  readonly messages: readonly Message[];
+  readonly more: boolean;
+}
+
+/** A message by its id, or by the key it was sent with, which is unique by sender only. */
+export type MessageReference = { readonly id: number } | { readonly key: string };
+
+/** A person's conversations, most recent activity first. */
+export interface ReadInbox {
+  readonly type: "read-inbox";
+  readonly userId: string;
+  readonly limit: number;
+  readonly after: { readonly at: number; readonly conversationId: number } | null;
+}
+
+export interface InboxPage {
+  readonly entries: readonly InboxEntry[];
+  readonly next: { readonly at: number; readonly conversationId: number } | null;
+}
+
+/** One conversation as its place in somebody's list shows it. */
+export interface InboxEntry {
+  readonly head: ConversationHead;
+  readonly lastMessage: Message | null;
+  readonly lastMessageAt: number;
+  readonly unread: number;
+  readonly muted: boolean;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+}
+
+/** The caller's own entries of these conversations; those it takes no part in are left out. */
+export interface ReadEntries {
+  readonly type: "read-entries";
+  readonly conversationIds: readonly number[];
+}
+
+/** The id of the message that a reference means; `not_found`, or `invalid` where a key means two. */
+export interface FindMessage {
+  readonly type: "find-message";
+  readonly conversationId: number;
+  readonly reference: MessageReference;
+}
+
+/** Each query with its answer. */
+export interface Queries {
+  "read-history": [ReadHistory, HistoryPage];
+  "read-inbox": [ReadInbox, InboxPage];
+  "read-entries": [ReadEntries, readonly InboxEntry[]];
+  "find-message": [FindMessage, Message];
+}
+export type QueryName = keyof Queries;
+export type Query = Queries[QueryName][0];
+export type AnswerOf<Q extends Query> = Queries[Q["type"]][1];

@@ -1,0 +1,92 @@
+import type pg from "pg";
+import type { Log } from "../../core/ports/log.ts";
+import type { MarkLog, MessageLog } from "../../core/ports/message-log.ts";
+import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
+import type { TickReader } from "../../core/ports/tick-reader.ts";
+import { readEpoch } from "./epoch.ts";
+import { createIds } from "./id-blocks.ts";
+import { createLine, type Line, type Query } from "./line.ts";
+import { createMessageLog } from "./postgres-message-log.ts";
+import { createReader, createUserStore } from "./postgres-reader.ts";
+import { createTickReader } from "./postgres-tick-reader.ts";
+
+export interface PostgresStoreOptions {
+  readonly connection: pg.ClientConfig;
+  readonly lanes: number;
+  readonly readConnections: number;
+  /** How long a query waits for PostgreSQL to come back before it is answered `unavailable`. */
+  readonly patienceMs: number;
+  readonly log: Log;
+}
+
+/** What is true after a restart, behind the core's ports. */
+export interface PostgresStore {
+  /** One for each lane, each on a connection of its own. */
+  readonly logs: readonly MessageLog[];
+  readonly marks: MarkLog;
+  readonly reader: Reader;
+  readonly ticks: TickReader;
+  readonly users: UserStore;
+  readonly ids: Ids;
+  /** Commits something: rejects where nothing can be stored. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Plans are made once and must fit every size of batch and table, so only index look-ups in nested loops are left to
+ * choose from: a plan made over an empty table would otherwise scan it for ever.
+ */
+const SETUP = [
+  "set application_name = 'parlance'",
+  "set default_transaction_isolation = 'read committed'",
+  "set timezone = 'UTC'",
+  "set jit = off",
+  "set plan_cache_mode = force_generic_plan",
+  "set enable_seqscan = off",
+  "set enable_hashjoin = off",
+  "set enable_mergejoin = off",
+];
+/** A batch that waits longer for another's lock is tried again. */
+const LANE_SETUP = [...SETUP, "set lock_timeout = '5s'"];
+/** Nothing a client asks for may hold a connection longer. */
+const READ_SETUP = [...SETUP, "set statement_timeout = '15s'"];
+
+export async function connectStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  let epoch = "";
+  const onConnect = async (query: Query): Promise<void> => {
+    const now = await readEpoch(query);
+    if (epoch !== "" && now !== epoch) {
+      options.log.warn({}, "the database has begun a new life: clients are told to start again");
+      ids.forget();
+    }
+    epoch = now;
+  };
+  const line = (setup: readonly string[]): Line => createLine({ ...options, setup, onConnect });
+  const lanes = Array.from({ length: options.lanes }, () => line(LANE_SETUP));
+  const marking = line(LANE_SETUP);
+  const reading = Array.from({ length: options.readConnections }, () => line(READ_SETUP));
+  const read: Query = (text, values) => leastBusy(reading).query(text, values);
+  const ids = createIds(read);
+  const all = [...lanes, marking, ...reading];
+  await Promise.all(all.map((one) => one.query("select 1")));
+
+  return {
+    logs: lanes.map((lane) => createMessageLog(lane.query)),
+    marks: createMessageLog(marking.query),
+    reader: createReader(read),
+    ticks: createTickReader(read, async () => epoch),
+    users: createUserStore(read),
+    ids,
+    async probe() {
+      await marking.query("select pg_current_xact_id()");
+    },
+    async close() {
+      await Promise.all(all.map((one) => one.close()));
+    },
+  };
+}
+
+function leastBusy(lines: readonly Line[]): Line {
+  return lines.reduce((best, line) => (line.pending() < best.pending() ? line : best));
+}

@@ -1,0 +1,72 @@
+import type { AddParticipants, Changed, RemoveParticipant, SetRole } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Caller } from "../caller.ts";
+import { changeUnderPolicy } from "../change.ts";
+import type { Parts } from "../parts.ts";
+import { mayAdd, mayRemove, maySetRole, mustBeUser } from "../policy.ts";
+
+type PeopleParts = Pick<Parts, "reader" | "writer" | "standings" | "users" | "maxParticipants">;
+
+/** Those who are in already are skipped. */
+export async function addParticipants(
+  parts: PeopleParts,
+  caller: Caller,
+  command: AddParticipants,
+): Promise<Changed> {
+  const { conversationId } = command;
+  const by = userOf(caller);
+  const userIds = [...new Set(command.userIds)];
+  if (userIds.length === 0) throw new Refusal("invalid", "participants must name at least one user");
+  if (userIds.length > parts.maxParticipants) {
+    throw new Refusal("invalid", `a conversation has at most ${parts.maxParticipants} participants`);
+  }
+  await parts.users.meet(caller, userIds);
+  const { maxParticipants } = parts;
+  return await changeUnderPolicy(parts, conversationId, by, mayAdd, ({ role }) => ({
+    kind: "add",
+    conversationId,
+    by,
+    asRole: role,
+    userIds,
+    maxParticipants,
+  }));
+}
+
+/** Removes somebody, or, of oneself, leaves. */
+export async function removeParticipant(
+  parts: PeopleParts,
+  caller: Caller,
+  command: RemoveParticipant,
+): Promise<Changed> {
+  const { conversationId, userId } = command;
+  const by = userOf(caller);
+  return await changeUnderPolicy(
+    parts,
+    conversationId,
+    by,
+    async (standing) => {
+      const other = await parts.reader.standing(conversationId, userId);
+      return mayRemove(caller, standing, userId, other?.role ?? null);
+    },
+    ({ role }) => ({ kind: "remove", conversationId, by, asRole: role, userId }),
+  );
+}
+
+export async function setRole(parts: PeopleParts, caller: Caller, command: SetRole): Promise<Changed> {
+  const { conversationId, userId, role } = command;
+  const by = userOf(caller);
+  return await changeUnderPolicy(parts, conversationId, by, maySetRole, (standing) => ({
+    kind: "role",
+    conversationId,
+    by,
+    asRole: standing.role,
+    userId,
+    role,
+  }));
+}
+
+function userOf(caller: Caller): string {
+  const refusal = mustBeUser(caller);
+  if (refusal !== null) throw refusal;
+  return caller.userId as string;
+}

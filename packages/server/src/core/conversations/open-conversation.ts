@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import type { OpenConversation, Opened } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import { DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
+import type { Caller } from "../caller.ts";
+import { doneOf } from "../change.ts";
+import { checkKey, checkText } from "../messages/content.ts";
+import type { Parts } from "../parts.ts";
+import type { Change } from "../ports/message-log.ts";
+
+type OpenParts = Pick<Parts, "reader" | "writer" | "ids" | "users" | "maxParticipants">;
+
+const MAX_NAME_LENGTH = 200;
+const HASH_BYTES = 6;
+
+/**
+ * Finds the direct conversation of two people (or of one with itself), or makes it; makes a new group where
+ * there are more people or a name.
+ */
+export async function openConversation(
+  parts: OpenParts,
+  caller: Caller,
+  command: OpenConversation,
+): Promise<Opened> {
+  const { idempotencyKey } = command;
+  if (command.name !== null) checkName(command.name);
+  if (idempotencyKey !== null) checkKey(idempotencyKey);
+  const first = caller.userId ?? command.userIds[0];
+  const people = [...new Set(first === undefined ? [] : [first, ...command.userIds])];
+  if (people.length === 0) throw new Refusal("invalid", "participants must name at least one user");
+  if (people.length > parts.maxParticipants) {
+    throw new Refusal("invalid", `a conversation has at most ${parts.maxParticipants} participants`);
+  }
+  await parts.users.arrive(caller);
+  await parts.users.meet(caller, people);
+
+  if (people.length <= 2 && command.name === null) {
+    const pair = JSON.stringify(people.length === 1 ? [...people, ...people] : people.toSorted());
+    const existing = await parts.reader.directConversation(pair);
+    if (existing !== null) return { conversationId: existing, created: false };
+    return await open(parts, {
+      ...(await blank(parts)),
+      conversationKind: "direct",
+      people: people.map((userId) => ({ userId, role: "member" })),
+      pair,
+    });
+  }
+  return await open(parts, {
+    ...(await blank(parts)),
+    by: people[0] as string,
+    conversationKind: "group",
+    name: command.name,
+    people: people.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
+    ...(idempotencyKey !== null && {
+      ref: JSON.stringify(["key", people[0], idempotencyKey]),
+      hash: hashOf(command.name, people),
+    }),
+  });
+}
+
+export function checkName(name: string): void {
+  checkText(name, "name");
+  if (name.trim() === "" || [...name].length > MAX_NAME_LENGTH) {
+    throw new Refusal("invalid", `name must have 1 to ${MAX_NAME_LENGTH} characters`);
+  }
+}
+
+type Open = Extract<Change, { readonly kind: "open" }>;
+
+async function blank({
+  ids,
+}: OpenParts): Promise<Pick<Open, "kind" | "conversationId" | "by" | "asRole" | "name" | "settings">> {
+  const conversationId = await ids.conversation();
+  return { kind: "open", conversationId, by: null, asRole: null, name: null, settings: DEFAULT_SETTINGS };
+}
+
+async function open({ writer }: OpenParts, change: Open): Promise<Opened> {
+  const outcome = await writer.change(change);
+  if ("stale" in outcome) throw new Refusal("internal", "A new conversation cannot be stale");
+  const { conversationId, changed } = doneOf(outcome);
+  return { conversationId: conversationId as number, created: changed };
+}
+
+function hashOf(name: string | null, people: readonly string[]): number {
+  return createHash("sha256")
+    .update(JSON.stringify([name, people.toSorted()]))
+    .digest()
+    .readUIntBE(0, HASH_BYTES);
+}

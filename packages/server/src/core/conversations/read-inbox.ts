@@ -1,0 +1,31 @@
+import type { InboxEntry, InboxPage, ReadEntries, ReadInbox } from "@parlance/protocol/queries.ts";
+import type { Caller } from "../caller.ts";
+import type { Parts } from "../parts.ts";
+import { mayReadInbox, mustBeUser } from "../policy.ts";
+
+export async function readInbox(
+  { reader }: Pick<Parts, "reader">,
+  caller: Caller,
+  { userId, limit, after }: ReadInbox,
+): Promise<InboxPage> {
+  const refusal = mayReadInbox(caller, userId);
+  if (refusal !== null) throw refusal;
+  const found = await reader.inbox({ userId, limit: limit + 1, after });
+  const entries = found.slice(0, limit);
+  const last = entries.at(-1);
+  const next =
+    found.length > limit && last !== undefined
+      ? { at: last.lastMessageAt, conversationId: last.head.conversation.id }
+      : null;
+  return { entries, next };
+}
+
+export async function readEntries(
+  { reader }: Pick<Parts, "reader">,
+  caller: Caller,
+  { conversationIds }: ReadEntries,
+): Promise<readonly InboxEntry[]> {
+  const refusal = mustBeUser(caller);
+  if (refusal !== null) throw refusal;
+  return await reader.entries(caller.userId as string, conversationIds);
+}

@@ -1,0 +1,79 @@
+import type { Command, CommandName, Commands, ResultOf } from "@parlance/protocol/commands.ts";
+import type { AnswerOf, Queries, Query, QueryName } from "@parlance/protocol/queries.ts";
+import type { Caller } from "./caller.ts";
+import { addParticipants, removeParticipant, setRole } from "./conversations/change-participants.ts";
+import { openConversation } from "./conversations/open-conversation.ts";
+import { readEntries, readInbox } from "./conversations/read-inbox.ts";
+import { updateConversation } from "./conversations/update-conversation.ts";
+import { deleteMessage, editMessage, react } from "./messages/change-message.ts";
+import { findMessage, readHistory } from "./messages/read-messages.ts";
+import { sendMessage } from "./messages/send-message.ts";
+import type { Parts } from "./parts.ts";
+import { setStatus, setTyping } from "./presence/signals.ts";
+import { markRead } from "./receipts/mark-read.ts";
+
+/**
+ * The one door: every dialect ends here, or at `listen`. Both reject with a `Refusal` where the caller is told
+ * no, and nothing of the command was done then.
+ */
+export interface Door {
+  /**
+   * @param accepted called, if at all, as soon as the command stands in the order of its conversation: what is
+   *   executed after that comes after it. Where it is not called, the end of the promise says the same.
+   */
+  execute<C extends Command>(caller: Caller, command: C, accepted?: () => void): Promise<ResultOf<C>>;
+  answer<Q extends Query>(caller: Caller, query: Q): Promise<AnswerOf<Q>>;
+}
+
+type CommandTable = {
+  readonly [N in CommandName]: (
+    parts: Parts,
+    caller: Caller,
+    command: Commands[N][0],
+  ) => Promise<Commands[N][1]>;
+};
+type QueryTable = {
+  readonly [N in QueryName]: (parts: Parts, caller: Caller, query: Queries[N][0]) => Promise<Queries[N][1]>;
+};
+
+const COMMANDS: CommandTable = {
+  "send-message": sendMessage,
+  "edit-message": editMessage,
+  "delete-message": deleteMessage,
+  react,
+  "open-conversation": openConversation,
+  "add-participants": addParticipants,
+  "remove-participant": removeParticipant,
+  "set-role": setRole,
+  "update-conversation": updateConversation,
+  "mark-read": markRead,
+  "set-typing": setTyping,
+  "set-status": setStatus,
+};
+
+const QUERIES: QueryTable = {
+  "read-history": readHistory,
+  "read-inbox": readInbox,
+  "read-entries": readEntries,
+  "find-message": findMessage,
+};
+
+type UseCase<C extends Command> = (
+  parts: Parts,
+  caller: Caller,
+  command: C,
+  accepted?: () => void,
+) => Promise<ResultOf<C>>;
+
+export function createDoor(parts: Parts): Door {
+  return {
+    execute: <C extends Command>(caller: Caller, command: C, accepted?: () => void) => {
+      const useCase = COMMANDS[command.type] as UseCase<C>;
+      return useCase(parts, caller, command, accepted);
+    },
+    answer: <Q extends Query>(caller: Caller, query: Q) => {
+      const useCase = QUERIES[query.type] as (parts: Parts, caller: Caller, query: Q) => Promise<AnswerOf<Q>>;
+      return useCase(parts, caller, query);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import type { SendMessage, Stored } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Caller } from "../caller.ts";
+import type { Parts } from "../parts.ts";
+import { maySend } from "../policy.ts";
+import type { Draft } from "../ports/message-log.ts";
+import { checkContent, checkKey, checkMetadata } from "./content.ts";
+
+type SendParts = Pick<
+  Parts,
+  "reader" | "writer" | "ids" | "users" | "standings" | "messageLimit" | "contentLimits"
+>;
+
+/** Stores a message once, however often it is sent under its key. */
+export async function sendMessage(
+  parts: SendParts,
+  caller: Caller,
+  command: SendMessage,
+  accepted?: () => void,
+): Promise<Stored> {
+  const { conversationId, senderId, idempotencyKey, parentId, content, metadata } = command;
+  if (caller.userId !== null && caller.userId !== senderId) {
+    throw new Refusal("forbidden", "The sender is another user than the caller");
+  }
+  checkContent(content, parts.contentLimits);
+  if (idempotencyKey !== null) checkKey(idempotencyKey);
+  if (metadata !== null) checkMetadata(metadata, parts.contentLimits);
+
+  const sender: Caller = caller.userId === null ? { ...caller, userId: senderId } : caller;
+  const senderName = await parts.users.arrive(sender);
+  const isReply = parentId !== null;
+  const recalled = parts.standings.recall(conversationId, senderId);
+  if (recalled === undefined || maySend(recalled, isReply) !== null) {
+    const refusal = maySend(await parts.standings.read(conversationId, senderId), isReply);
+    if (refusal !== null) throw refusal;
+  }
+  if (isReply && (await parts.reader.message(conversationId, parentId)) === null) {
+    throw new Refusal("not_found", "The message replied to is not in this conversation");
+  }
+  await takeFromLimit(parts, caller, command);
+
+  const draft: Draft = {
+    id: await parts.ids.message(),
+    conversationId,
+    senderId,
+    senderName,
+    idempotencyKey,
+    contentHash: idempotencyKey === null ? null : hashOf(command),
+    type: command.messageType,
+    content,
+    parentId,
+    metadata,
+    clientTime: command.clientTime,
+  };
+  const storing = parts.writer.send(draft, command.origin);
+  accepted?.();
+  const stored = await storing;
+  if (stored.duplicate) parts.messageLimit.refund(caller);
+  return stored;
+}
+
+/** Repeats of a key are free, so that a client that must repeat itself is never locked out of doing so. */
+async function takeFromLimit(
+  { messageLimit, reader }: SendParts,
+  caller: Caller,
+  { conversationId, senderId, idempotencyKey }: SendMessage,
+): Promise<void> {
+  try {
+    messageLimit.take(caller);
+  } catch (refusal) {
+    if (idempotencyKey === null) throw refusal;
+    const earlier = await reader.messagesByKey(conversationId, idempotencyKey);
+    if (!earlier.some((message) => message.senderId === senderId)) throw refusal;
+  }
+}
+
+const HASH_BYTES = 6;
+
+/** 48 bits over everything that is the content; the client's own time is not. */
+function hashOf({ messageType, content, parentId, metadata }: SendMessage): number {
+  const hash = createHash("sha256");
+  hash.update(messageType).update("\0").update(content);
+  if (parentId !== null || metadata !== null) hash.update(`\0${parentId}\0`).update(JSON.stringify(metadata));
+  return hash.digest().readUIntBE(0, HASH_BYTES);
+}

@@ -1,0 +1,23 @@
+import type { ContentLimits } from "./messages/content.ts";
+import type { Ids, Reader } from "./ports/reader.ts";
+import type { Writer } from "./ports/writer.ts";
+import type { Presence } from "./presence/presence.ts";
+import type { Typing } from "./presence/typing.ts";
+import type { RateLimit } from "./rate-limits.ts";
+import type { Standings } from "./standings.ts";
+import type { UserDirectory } from "./users/user-directory.ts";
+
+/** What the use cases work with. Each takes the few it needs. */
+export interface Parts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly ids: Ids;
+  readonly users: UserDirectory;
+  readonly standings: Standings;
+  readonly presence: Presence;
+  readonly typing: Typing;
+  readonly messageLimit: RateLimit;
+  readonly reactionLimit: RateLimit;
+  readonly contentLimits: ContentLimits;
+  readonly maxParticipants: number;
+}

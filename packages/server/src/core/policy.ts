@@ -1,0 +1,97 @@
+/**
+ * The only file that says no. Pure: each rule is asked with the caller and how things stand, and answers with a
+ * refusal or null. Membership is checked once more inside the writing transaction, so that a removal on another
+ * node cannot be outrun.
+ */
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Message, Role } from "@parlance/protocol/model.ts";
+import type { Caller } from "./caller.ts";
+import type { Standing } from "./ports/reader.ts";
+
+export type Answer = Refusal | null;
+
+const notParticipant = (): Refusal =>
+  new Refusal("not_participant", "User is not a participant in this conversation");
+
+/** Unknown and foreign conversations answer alike. */
+export function mayTakePart(standing: Standing | null): Answer {
+  return standing === null || standing.role === null ? notParticipant() : null;
+}
+
+/** The operator reads anything; a service that acts for nobody too. */
+export function mayRead(caller: Caller, standing: Standing | null): Answer {
+  if (standing === null) return notParticipant();
+  if (caller.userId === null) return null;
+  return mayTakePart(standing);
+}
+
+export function mayReadInbox(caller: Caller, userId: string): Answer {
+  if (caller.userId === null || caller.userId === userId) return null;
+  return new Refusal("forbidden", "This is another user's list");
+}
+
+/** Who changes things must be somebody. */
+export function mustBeUser(caller: Caller): Answer {
+  return caller.userId === null ? new Refusal("unauthenticated", "This needs a user to act as") : null;
+}
+
+export function maySend(standing: Standing | null, isReply: boolean): Answer {
+  const out = mayTakePart(standing);
+  if (out !== null) return out;
+  if (isReply && standing?.settings.allowReplies === false) {
+    return new Refusal("forbidden", "Replies are switched off in this conversation");
+  }
+  return null;
+}
+
+export function mayEdit(caller: Caller, message: Message): Answer {
+  if (message.senderId !== caller.userId)
+    return new Refusal("forbidden", "Only its author may edit a message");
+  if (message.type === "system") return new Refusal("forbidden", "This message cannot be edited");
+  return null;
+}
+
+/** Authors delete their own, owners and admins any. */
+export function mayDelete(caller: Caller, standing: Standing, message: Message): Answer {
+  if (message.senderId === caller.userId || isAdmin(standing)) return null;
+  return new Refusal("forbidden", "Only its author or an admin may delete a message");
+}
+
+export function mayReact(standing: Standing): Answer {
+  return standing.settings.allowReactions
+    ? null
+    : new Refusal("forbidden", "Reactions are switched off in this conversation");
+}
+
+export function mayAdd(standing: Standing): Answer {
+  if (standing.kind === "direct") return directIsFixed();
+  return isAdmin(standing) ? null : new Refusal("forbidden", "Only owners and admins may add people");
+}
+
+/** Anybody may leave a group; admins remove members, owners anybody. */
+export function mayRemove(caller: Caller, standing: Standing, userId: string, role: Role | null): Answer {
+  if (standing.kind === "direct") return directIsFixed();
+  if (caller.userId === userId) return null;
+  if (!isAdmin(standing)) return new Refusal("forbidden", "Only owners and admins may remove people");
+  if (role === null) return new Refusal("not_found", "User is not a participant");
+  if (role !== "member" && standing.role !== "owner") {
+    return new Refusal("forbidden", "Only an owner may remove an owner or admin");
+  }
+  return null;
+}
+
+export function maySetRole(standing: Standing): Answer {
+  if (standing.kind === "direct") return directIsFixed();
+  return standing.role === "owner" ? null : new Refusal("forbidden", "Only an owner may change roles");
+}
+
+export function mayUpdate(standing: Standing): Answer {
+  if (standing.kind === "direct") return directIsFixed();
+  return isAdmin(standing)
+    ? null
+    : new Refusal("forbidden", "Only owners and admins may change the conversation");
+}
+
+const isAdmin = (standing: Standing): boolean => standing.role === "owner" || standing.role === "admin";
+
+const directIsFixed = (): Refusal => new Refusal("conflict", "A direct conversation cannot be changed");

@@ -1,0 +1,27 @@
+import type { MarkRead } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Caller } from "../caller.ts";
+import type { Parts } from "../parts.ts";
+import { mayTakePart, mustBeUser } from "../policy.ts";
+
+/** Moves the caller's read mark up to a message, or to all there is. Marks never go back. */
+export async function markRead(
+  { reader, writer, standings }: Pick<Parts, "reader" | "writer" | "standings">,
+  caller: Caller,
+  { conversationId, messageId }: MarkRead,
+): Promise<{ readonly readSeq: number }> {
+  const nobody = mustBeUser(caller);
+  if (nobody !== null) throw nobody;
+  const userId = caller.userId as string;
+  const standing = await standings.read(conversationId, userId);
+  const refusal = mayTakePart(standing);
+  if (refusal !== null || standing === null) throw refusal;
+  let readSeq = standing.clock;
+  if (messageId !== null) {
+    const message = await reader.message(conversationId, messageId);
+    if (message === null) throw new Refusal("not_found", "There is no such message in this conversation");
+    readSeq = message.seq;
+  }
+  const moved = await writer.mark({ conversationId, userId, deliveredSeq: readSeq, readSeq });
+  return { readSeq: moved?.readSeq ?? readSeq };
+}

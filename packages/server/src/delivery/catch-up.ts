@@ -1,0 +1,163 @@
+import type { MarkMoved } from "../core/ports/message-log.ts";
+import type { MovedConversation, TickReader } from "../core/ports/tick-reader.ts";
+import { MAX_SIGNALLED_PARTICIPANTS } from "./channel.ts";
+import type { Hub } from "./hub.ts";
+import { missedEvents } from "./missed-events.ts";
+import { epochTag, type Position } from "./position.ts";
+import type { Session } from "./session.ts";
+
+/** From where a client wants to go on. */
+export type ResumeWish =
+  | { readonly kind: "position"; readonly position: Position }
+  /** The last tick it has of each conversation it names. */
+  | { readonly kind: "clocks"; readonly epoch: string | null; readonly clocks: ReadonlyMap<number, number> };
+
+export interface Reset {
+  /** Absent: all of them. */
+  readonly conversationId?: number;
+  readonly reason: "epoch_changed" | "ahead_of_log" | "forbidden";
+}
+
+export interface CatchUpReport {
+  readonly resets: readonly Reset[];
+  /** Conversations of which something was told. */
+  readonly told: readonly number[];
+  /** With `clocks`: the user's conversations that were not named. */
+  readonly unnamed: readonly number[];
+  /** Marks that moved meanwhile, as they are now. */
+  readonly marks: readonly MarkMoved[];
+}
+
+/** Clocks of servers and of the database may differ by so much; marks told twice do no harm. */
+const MARKS_OVERLAP_MS = 60_000;
+
+interface Start {
+  readonly moved: MovedConversation;
+  readonly since: number;
+}
+
+/**
+ * Brings a session from where its client was to live: everything missed, in order, once; then, through
+ * `finish`, what is personal; then what came meanwhile. Where it cannot, the report says so: never silence.
+ */
+export async function catchUp(
+  { hub, reader }: { readonly hub: Hub; readonly reader: TickReader },
+  session: Session,
+  wish: ResumeWish,
+  finish: (report: CatchUpReport) => Promise<void>,
+): Promise<void> {
+  // Order matters: first keep back what is live, then look.
+  session.hold();
+  session.lateJoins = [];
+  try {
+    const reset = await impossible(hub, reader, wish);
+    if (reset !== null) {
+      await finish({ resets: [reset], told: [], unnamed: [], marks: [] });
+      return;
+    }
+    const resets: Reset[] = [];
+    const starts =
+      wish.kind === "position"
+        ? await fromPosition(reader, session, wish)
+        : await fromClocks(reader, session, wish, resets);
+    const floors = new Map<number, number>();
+    const told: number[] = [];
+    for (const { moved, since } of starts) {
+      if (since > moved.clock) {
+        resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
+        continue;
+      }
+      const through = moved.leftSeq ?? moved.clock;
+      floors.set(moved.conversationId, through);
+      if (since >= through) continue;
+      await tellStretch(reader, session, moved, since, through);
+      told.push(moved.conversationId);
+      if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
+    }
+    for (const join of session.lateJoins) {
+      if (floors.has(join.conversationId)) continue;
+      const stretch = { ...join, visibleFrom: join.since + 1, xid: 0 };
+      for await (const events of missedEvents(reader, stretch)) session.tell(events);
+      floors.set(join.conversationId, join.through);
+    }
+    // Positions are made of what the hub has told: it must not lag behind what this session was told.
+    for (const { moved } of starts) if (moved.leftSeq === null) await hub.catchUpTo(moved);
+    const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
+    const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
+    const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
+    await finish({ resets, told, unnamed, marks });
+    session.raiseFloors(floors);
+  } finally {
+    session.lateJoins = null;
+    session.release();
+  }
+}
+
+async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promise<Reset | null> {
+  const epoch = await reader.epoch();
+  if (wish.kind === "clocks") {
+    return wish.epoch === null || wish.epoch === epoch ? null : { reason: "epoch_changed" };
+  }
+  if (wish.position.epoch !== epochTag(epoch)) return { reason: "epoch_changed" };
+  // A horizon that this node has not reached may still be another node's: the store knows.
+  if (wish.position.horizon <= hub.horizon) return null;
+  return wish.position.horizon > (await reader.nextXid()) ? { reason: "ahead_of_log" } : null;
+}
+
+async function fromPosition(
+  reader: TickReader,
+  session: Session,
+  { position }: ResumeWish & { kind: "position" },
+): Promise<Start[]> {
+  const moved = await reader.moved(session.userId, position.horizon);
+  return await Promise.all(
+    moved.map(async (one) => {
+      const named = position.clocks.get(one.conversationId);
+      if (named !== undefined) return { moved: one, since: named };
+      const before = await reader.tickBefore(one.conversationId, position.horizon);
+      return { moved: one, since: Math.max(before, one.joinedSeq - 1) };
+    }),
+  );
+}
+
+async function fromClocks(
+  reader: TickReader,
+  session: Session,
+  { clocks }: ResumeWish & { kind: "clocks" },
+  resets: Reset[],
+): Promise<Start[]> {
+  const standings = await reader.standings(session.userId, [...clocks.keys()]);
+  const known = new Map(standings.map((one) => [one.conversationId, one]));
+  const starts: Start[] = [];
+  for (const [conversationId, since] of clocks) {
+    const moved = known.get(conversationId);
+    if (moved === undefined) resets.push({ conversationId, reason: "forbidden" });
+    else starts.push({ moved, since });
+  }
+  return starts;
+}
+
+async function tellStretch(
+  reader: TickReader,
+  session: Session,
+  moved: MovedConversation,
+  since: number,
+  through: number,
+): Promise<void> {
+  const visibleFrom = moved.historyVisible ? 0 : moved.joinedSeq;
+  const { conversationId, movedXid: xid } = moved;
+  for await (const events of missedEvents(reader, { conversationId, since, through, visibleFrom, xid })) {
+    if (session.ended) return;
+    session.tell(events);
+    await session.drained();
+  }
+}
+
+async function notNamed(
+  reader: TickReader,
+  userId: string,
+  clocks: ReadonlyMap<number, number>,
+): Promise<readonly number[]> {
+  const memberships = await reader.memberships([userId]);
+  return memberships.map((one) => one.conversationId).filter((id) => !clocks.has(id));
+}

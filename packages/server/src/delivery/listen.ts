@@ -1,0 +1,62 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Caller } from "../core/caller.ts";
+import type { TickReader } from "../core/ports/tick-reader.ts";
+import type { Presence } from "../core/presence/presence.ts";
+import type { UserDirectory } from "../core/users/user-directory.ts";
+import { type CatchUpReport, catchUp, type ResumeWish } from "./catch-up.ts";
+import type { Hub } from "./hub.ts";
+import type { Outlet, Session } from "./session.ts";
+
+/** A connection that hears of all its user's conversations. */
+export interface Listening {
+  readonly session: Session;
+  /** The position of what this connection was told, or will have been when what is kept back is let go. */
+  position(): string;
+  readonly epoch: () => string;
+  /** Tells everything missed since then; `finish` comes before anything live. */
+  resume(wish: ResumeWish, finish: (report: CatchUpReport) => Promise<void>): Promise<void>;
+  close(): void;
+}
+
+/**
+ * The door's third way: to be told. The session keeps back live events until `session.release()`.
+ * Rejects with a `Refusal`.
+ */
+export type Listen = (caller: Caller, outlet: Outlet) => Promise<Listening>;
+
+/** Told to close the connection with its own code: more connections than one user may have. */
+export class TooManySessions extends Refusal {
+  constructor() {
+    super("rate_limited", "This user has too many connections");
+  }
+}
+
+export function createListen(parts: {
+  readonly hub: Hub;
+  readonly reader: TickReader;
+  readonly presence: Presence;
+  readonly users: UserDirectory;
+}): Listen {
+  const { hub, presence } = parts;
+  return async (caller, outlet) => {
+    const { userId } = caller;
+    if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
+    if (!hub.mayAttach(userId)) throw new TooManySessions();
+    await parts.users.arrive(caller);
+    const session = await hub.attach(userId, outlet).catch(() => {
+      throw new Refusal("unavailable", "The store cannot be reached, try again", 1);
+    });
+    presence.opened(userId, session.id);
+    return {
+      session,
+      position: () => hub.position(userId),
+      epoch: () => hub.epoch,
+      resume: (wish, finish) => catchUp(parts, session, wish, finish),
+      close() {
+        const audience = hub.smallConversations(userId);
+        hub.detach(session);
+        presence.closed(userId, session.id, audience);
+      },
+    };
+  };
+}

@@ -1,0 +1,73 @@
+import type { Event } from "@parlance/protocol/events.ts";
+import type { ConversationTicks, TickReader } from "../core/ports/tick-reader.ts";
+
+/** What of a conversation is meant: ticks in `(since, through]`. */
+export interface Stretch {
+  readonly conversationId: number;
+  readonly since: number;
+  readonly through: number;
+  /** Messages before this tick are not shown: somebody who joined late, where history is not visible. */
+  readonly visibleFrom: number;
+  /** The transaction said to have made these events: the latest that moved the conversation. */
+  readonly xid: number;
+}
+
+const PAGE = 500;
+
+/**
+ * What happened in a stretch, from the store, each thing once and in its latest state: new messages by seq,
+ * then older ones that changed by rev, then who is in it and how it is set. Something changed again after
+ * `through` is left to whoever tells that later change.
+ */
+export async function* missedEvents(reader: TickReader, stretch: Stretch): AsyncGenerator<readonly Event[]> {
+  const { conversationId, through, visibleFrom, xid } = stretch;
+  for (let since = Math.max(stretch.since, visibleFrom - 1); since < through; ) {
+    const messages = await reader.newMessages(conversationId, since, through, PAGE);
+    if (messages.length > 0) {
+      yield messages.map((message) => ({
+        type: "message.stored",
+        conversationId,
+        seq: message.seq,
+        xid,
+        message,
+      }));
+    }
+    if (messages.length < PAGE) break;
+    since = (messages.at(-1) as (typeof messages)[number]).seq;
+  }
+  for (let since = stretch.since; since < through; ) {
+    const messages = await reader.changedMessages(conversationId, stretch.since, since, through, PAGE);
+    const visible = messages.filter((message) => message.seq >= visibleFrom);
+    if (visible.length > 0) {
+      yield visible.map((message) => ({
+        type: "message.updated",
+        conversationId,
+        seq: message.rev,
+        xid,
+        message,
+      }));
+    }
+    if (messages.length < PAGE) break;
+    since = (messages.at(-1) as (typeof messages)[number]).rev;
+  }
+  const ticks = await reader.conversationTicks(conversationId, stretch.since, through);
+  if (ticks.head !== null) yield [changedEvent(stretch, ticks, ticks.head)];
+}
+
+function changedEvent(
+  { conversationId, through, xid }: Stretch,
+  ticks: ConversationTicks,
+  head: NonNullable<ConversationTicks["head"]>,
+): Event {
+  return {
+    type: "conversation.changed",
+    conversationId,
+    seq: through,
+    xid,
+    head,
+    created: ticks.created,
+    added: ticks.added,
+    updated: ticks.updated,
+    removed: ticks.removed.map((person) => person.userId),
+  };
+}

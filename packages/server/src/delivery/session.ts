@@ -1,0 +1,249 @@
+import type { Event, Signal } from "@parlance/protocol/events.ts";
+
+/**
+ * How one dialect says what is told. Each event is encoded once per codec and shared by all its listeners, so
+ * nothing in it may be personal.
+ */
+export interface Codec {
+  /** Complete frames, in order; null when this dialect says nothing of them. */
+  events(events: readonly Event[]): Buffer | null;
+  signal(signal: Signal): Buffer | null;
+  position(position: string): Buffer | null;
+}
+
+/** Why delivery ends a connection; each dialect says it in its own form. All of them mean: come back and resume. */
+export type EndReason = "slow_consumer" | "restart" | "expired";
+
+/** What a dialect gives delivery of one connection. */
+export interface Outlet {
+  readonly codec: Codec;
+  /** Hands buffers to the socket in one write. */
+  write(buffers: readonly Buffer[]): void;
+  /** Bytes handed over that the socket has not taken yet. */
+  readonly buffered: number;
+  /** Resolves when the socket has taken most of what it was given, or is gone. */
+  drained(): Promise<void>;
+  end(reason: EndReason): void;
+}
+
+/** A conversation its user was let into while the session caught up. */
+export interface LateJoin {
+  readonly conversationId: number;
+  readonly since: number;
+  readonly through: number;
+}
+
+/** Events a session may hold while it catches up, before it is told to come back: about 40 MB of small messages. */
+const MAX_HELD_EVENTS = 100_000;
+
+/**
+ * One live connection as delivery sees it: a bounded send queue, and a backlog while it catches up.
+ */
+export class Session {
+  readonly id: string;
+  readonly userId: string;
+  readonly outlet: Outlet;
+  readonly #maxQueueBytes: number;
+  readonly #flusher: Flusher;
+  /** What goes out with the next write. */
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Live events kept back until what came before them is out. */
+  #backlog: (readonly Event[] | Signal)[] = [];
+  /** How many have asked to keep them back: a new session starts with one. */
+  #holds = 1;
+  #heldEvents = 0;
+  /** Ticks up to these were told by catch-up and must not be told again, by conversation. */
+  #floors: Map<number, number> | null = null;
+  #positionDue = false;
+  #ended = false;
+  /** Not null while it catches up: what it was let into meanwhile. */
+  lateJoins: LateJoin[] | null = null;
+
+  constructor(id: string, userId: string, outlet: Outlet, maxQueueBytes: number, flusher: Flusher) {
+    this.id = id;
+    this.userId = userId;
+    this.outlet = outlet;
+    this.#maxQueueBytes = maxQueueBytes;
+    this.#flusher = flusher;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Queues frames of this session's own: answers, catch-up. */
+  push(frames: Buffer): void {
+    if (this.#ended) return;
+    this.#pending.push(frames);
+    this.#pendingBytes += frames.length;
+    if (this.#pendingBytes + this.outlet.buffered > this.#maxQueueBytes) {
+      this.end("slow_consumer");
+      return;
+    }
+    if (this.#pending.length === 1 && !this.#positionDue) this.#flusher.due(this);
+  }
+
+  /** Live events of one conversation; `shared` holds what was encoded for the listeners before this one. */
+  deliver(events: readonly Event[], shared: SharedFrames): void {
+    if (this.#ended) return;
+    if (this.#holds > 0) {
+      this.#heldEvents += events.length;
+      if (this.#heldEvents > MAX_HELD_EVENTS) this.end("slow_consumer");
+      else this.#backlog.push(events);
+      return;
+    }
+    const own = shared.isOrigin(this.id);
+    if (this.#floors === null && !own) {
+      const frames = shared.frames(this.outlet.codec);
+      if (frames !== null) this.push(frames);
+    } else {
+      this.#tellLive(events);
+    }
+    this.#positionMoved();
+  }
+
+  signal(signal: Signal, shared: Map<Codec, Buffer | null>): void {
+    if (this.#ended) return;
+    if (this.#holds > 0) {
+      this.#backlog.push(signal);
+      return;
+    }
+    let frame = shared.get(this.outlet.codec);
+    if (frame === undefined) {
+      frame = this.outlet.codec.signal(signal);
+      shared.set(this.outlet.codec, frame);
+    }
+    if (frame !== null) this.push(frame);
+  }
+
+  /** Events for this session alone, past its backlog: catch-up. */
+  tell(events: readonly Event[]): void {
+    if (events.length === 0) return;
+    const frames = this.outlet.codec.events(events);
+    if (frames !== null) this.push(frames);
+  }
+
+  /** From here on live events are kept back, until `release` was called as often. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  /** Nothing of these conversations up to these ticks is told live: catch-up has told it. */
+  raiseFloors(floors: ReadonlyMap<number, number>): void {
+    this.#floors ??= new Map();
+    for (const [conversationId, tick] of floors) {
+      this.#floors.set(conversationId, Math.max(tick, this.#floors.get(conversationId) ?? 0));
+    }
+  }
+
+  release(): void {
+    this.#holds--;
+    if (this.#holds > 0 || this.#ended) return;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    this.#heldEvents = 0;
+    for (const held of backlog) {
+      if (!("type" in held)) this.#tellLive(held);
+      else this.signal(held, new Map());
+    }
+    this.#floors = null;
+    if (backlog.length > 0) this.#positionMoved();
+  }
+
+  /** Resolves when what was pushed has been taken, mostly: between the pages of a catch-up. */
+  async drained(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.#ended) await this.outlet.drained();
+  }
+
+  /** Writes what is pending, its position last. Called by the flusher once per turn of the event loop. */
+  flush(
+    position: (userId: string, codec: Codec) => Buffer | null,
+    join: (frames: Buffer, position: Buffer) => Buffer,
+  ): void {
+    if (this.#ended) return;
+    const buffers = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    if (this.#positionDue) {
+      this.#positionDue = false;
+      const frame = position(this.userId, this.outlet.codec);
+      if (frame !== null) {
+        if (buffers.length === 1) buffers[0] = join(buffers[0] as Buffer, frame);
+        else buffers.push(frame);
+      }
+    }
+    if (buffers.length > 0) this.outlet.write(buffers);
+  }
+
+  end(reason: EndReason): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#pending = [];
+    this.#backlog = [];
+    this.outlet.end(reason);
+  }
+
+  /** The connection is gone. */
+  gone(): void {
+    this.#ended = true;
+    this.#pending = [];
+    this.#backlog = [];
+  }
+
+  /** Of live events, those that catch-up has not told and that this session did not send. */
+  #tellLive(events: readonly Event[]): void {
+    const floors = this.#floors;
+    this.tell(
+      events.filter(
+        (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
+      ),
+    );
+  }
+
+  #positionMoved(): void {
+    if (this.#positionDue || this.#ended) return;
+    this.#positionDue = true;
+    if (this.#pending.length === 0) this.#flusher.due(this);
+  }
+}
+
+function isFrom(event: Event, sessionId: string): boolean {
+  return event.type === "message.stored" && event.origin === sessionId;
+}
+
+/** The frames of one publication, encoded once per codec. */
+export class SharedFrames {
+  readonly #events: readonly Event[];
+  readonly #byCodec = new Map<Codec, Buffer | null>();
+  readonly #origins: ReadonlySet<string>;
+
+  constructor(events: readonly Event[]) {
+    this.#events = events;
+    const origins = new Set<string>();
+    for (const event of events) {
+      if (event.type === "message.stored" && event.origin !== undefined) origins.add(event.origin);
+    }
+    this.#origins = origins;
+  }
+
+  /** Whether the session sent one of them itself. */
+  isOrigin(sessionId: string): boolean {
+    return this.#origins.has(sessionId);
+  }
+
+  frames(codec: Codec): Buffer | null {
+    let frames = this.#byCodec.get(codec);
+    if (frames === undefined) {
+      frames = codec.events(this.#events);
+      this.#byCodec.set(codec, frames);
+    }
+    return frames;
+  }
+}
+
+/** Collects sessions with something to write and writes each once, at the end of the turn of the event loop. */
+export interface Flusher {
+  due(session: Session): void;
+}

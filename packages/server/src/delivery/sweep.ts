@@ -1,0 +1,68 @@
+import type { Log } from "../core/ports/log.ts";
+import type { TickReader } from "../core/ports/tick-reader.ts";
+import type { Hub } from "./hub.ts";
+
+export interface Sweep {
+  /** One round, now. Resolves when this node has told all that was committed before it began. */
+  run(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Finds what the bus forgot: sends the store the clocks of the conversations somebody listens to here and gets
+ * back those that are ahead, with the new memberships of the users here. What it found told, every transaction
+ * before its horizon is told, and positions may be built on that.
+ */
+export function startSweep(options: {
+  readonly hub: Hub;
+  readonly reader: TickReader;
+  readonly intervalMs: number;
+  readonly log: Log;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Called when the history this node knew is no longer the one the store has. */
+  readonly onNewEpoch: () => void;
+}): Sweep {
+  const { hub, reader, log } = options;
+  let stopped = false;
+  let running: Promise<void> | null = null;
+  let timer: NodeJS.Timeout;
+
+  const round = async (): Promise<void> => {
+    const at = Math.floor(options.now() / 1_000);
+    const epoch = await reader.epoch();
+    const known = { clocks: hub.clocks(), userIds: hub.userIds(), since: hub.horizon };
+    const { horizon, ahead, joined } = await reader.sweep(known);
+    await Promise.all(ahead.map((clock) => hub.catchUpTo(clock)));
+    await Promise.all(joined.map((one) => hub.join(one.userId, one.conversationId, one.joinedSeq)));
+    if (hub.epoch !== "" && hub.epoch !== epoch) options.onNewEpoch();
+    hub.advance(epoch, horizon, at);
+  };
+
+  const run = (): Promise<void> => {
+    running ??= round().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+
+  const schedule = (): void => {
+    timer = setTimeout(() => {
+      run()
+        .catch(() => log.warn({}, "the sweep could not ask the store, trying again"))
+        .finally(() => {
+          if (!stopped) schedule();
+        });
+    }, options.intervalMs);
+  };
+  schedule();
+
+  return {
+    run,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running?.catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import { readId } from "@parlance/protocol/ids.ts";
+import type { MessageReference } from "@parlance/protocol/queries.ts";
+import {
+  CLIENT_EVENTS,
+  type ClientEventName,
+  type ClientPayload,
+  type RequestId,
+} from "@parlance/protocol/websocket.ts";
+import { Compile } from "typebox/compile";
+
+/** A frame of the right shape. */
+export type ClientFrame = {
+  [N in ClientEventName]: {
+    readonly event: N;
+    readonly payload: ClientPayload<N>;
+    readonly id: RequestId | undefined;
+  };
+}[ClientEventName];
+
+/** A frame that is no frame of ours: counted, unlike a refusal. */
+export class BadFrame extends Refusal {
+  readonly id: RequestId | undefined;
+
+  constructor(message: string, id?: RequestId) {
+    super("invalid", message);
+    this.id = id;
+  }
+}
+
+const MAX_REQUEST_ID_LENGTH = 128;
+
+const VALIDATORS = new Map(
+  Object.entries(CLIENT_EVENTS).map(([event, schema]) => [event, Compile(schema)] as const),
+);
+
+/** Throws a `BadFrame` that says what is wrong. */
+export function decode(text: string): ClientFrame {
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    throw new BadFrame("The frame is not JSON");
+  }
+  if (typeof frame !== "object" || frame === null || Array.isArray(frame)) {
+    throw new BadFrame('The frame must be an object {"event": …, "payload": {…}}');
+  }
+  const { event, payload = {}, id } = frame as { event?: unknown; payload?: unknown; id?: unknown };
+  if (id !== undefined && !isRequestId(id)) {
+    throw new BadFrame(`id must be a number or a text of at most ${MAX_REQUEST_ID_LENGTH} characters`);
+  }
+  const validator = typeof event === "string" ? VALIDATORS.get(event) : undefined;
+  if (validator === undefined) throw new BadFrame("The event is not known", id);
+  if (!validator.Check(payload)) {
+    const [first] = validator.Errors(payload);
+    const where = `payload${first?.instancePath ?? ""}`.replaceAll("/", ".");
+    throw new BadFrame(`${where} ${first?.message ?? "is not valid"}`, id);
+  }
+  return { event, payload, id } as ClientFrame;
+}
+
+function isRequestId(id: unknown): id is RequestId {
+  return (
+    typeof id === "number" ||
+    (typeof id === "string" && id.length <= MAX_REQUEST_ID_LENGTH && id.isWellFormed())
+  );
+}
+
+/** A conversation by any spelling; one that cannot be anybody's is refused like one that is not the caller's. */
+export function conversationOf(spelling: string | number): number {
+  const id = readId("conversation", spelling);
+  if (id === "malformed") throw new Refusal("invalid", "conversation_id is not an id");
+  if (id === "unknown")
+    throw new Refusal("not_participant", "User is not a participant in this conversation");
+  return id;
+}
+
+/** A message by the server's id in any spelling, or by the id its sender gave it. */
+export function messageReference(spelling: string | number): MessageReference {
+  const id = readId("message", spelling);
+  if (typeof id === "number") return { id };
+  if (typeof spelling === "number" || spelling === "" || spelling.length > 255) {
+    throw new Refusal("invalid", "message_id is not an id");
+  }
+  return { key: spelling };
+}

@@ -1,0 +1,73 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { ClientPayload, RequestId } from "@parlance/protocol/websocket.ts";
+import type { CatchUpReport, ResumeWish } from "../../delivery/catch-up.ts";
+import { readPosition } from "../../delivery/position.ts";
+import { frame, signalFrame } from "./codec.ts";
+import type { Connection } from "./connection.ts";
+import { conversationOf } from "./decode.ts";
+import { conversationId, conversationPayload } from "./shapes.ts";
+
+/** At most so many conversations can be named by their seq; a position has no such limit. */
+const MAX_POSITIONS = 10_000;
+
+/** Everything missed, then what is personal, then `resumed`; a `reset` for what cannot be resumed. */
+export async function resume(
+  connection: Connection,
+  payload: ClientPayload<"resume">,
+  id: RequestId | undefined,
+): Promise<void> {
+  const { listening } = connection;
+  if (listening === null) return;
+  const { wish, resets } = wishOf(payload);
+  for (const spelling of resets) {
+    connection.send(frame("reset", { conversation_id: spelling, reason: "forbidden" }));
+  }
+  await listening.resume(wish, (report) => finish(connection, report));
+  connection.send(frame("resumed", { position: listening.position() }, id));
+}
+
+async function finish(connection: Connection, report: CatchUpReport): Promise<void> {
+  for (const { conversationId: reset, reason } of report.resets) {
+    connection.send(
+      frame("reset", reset === undefined ? { reason } : { conversation_id: conversationId(reset), reason }),
+    );
+  }
+  const own = report.marks.filter((mark) => mark.userId === connection.caller.userId);
+  const personal = new Set([...report.told, ...report.unnamed, ...own.map((mark) => mark.conversationId)]);
+  const entries = await connection.parts.door.answer(connection.caller, {
+    type: "read-entries",
+    conversationIds: [...personal],
+  });
+  for (const { head, unread } of entries) {
+    connection.send(frame("conversation.changed", conversationPayload(head, { unread })));
+  }
+  for (const { conversationId, ...marks } of report.marks) {
+    connection.send(signalFrame({ type: "receipt", conversationId, marks }));
+  }
+}
+
+function wishOf({ position, epoch, positions }: ClientPayload<"resume">): {
+  wish: ResumeWish;
+  resets: readonly string[];
+} {
+  if (position !== undefined) {
+    const read = readPosition(position);
+    if (read === null) throw new Refusal("invalid", "position is not one of this server's");
+    return { wish: { kind: "position", position: read }, resets: [] };
+  }
+  if (positions === undefined) throw new Refusal("invalid", "resume needs position or positions");
+  const named = Object.entries(positions);
+  if (named.length > MAX_POSITIONS)
+    throw new Refusal("invalid", `at most ${MAX_POSITIONS} conversations can be named`);
+  const clocks = new Map<number, number>();
+  const resets: string[] = [];
+  for (const [spelling, seq] of named) {
+    try {
+      clocks.set(conversationOf(spelling), seq);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== "not_participant") throw error;
+      resets.push(spelling);
+    }
+  }
+  return { wish: { kind: "clocks", epoch: epoch ?? null, clocks }, resets };
+}

@@ -1,0 +1,66 @@
+import { isOurSpelling, spellPrefixed } from "@parlance/protocol/ids.ts";
+import type { ConversationHead, Message } from "@parlance/protocol/model.ts";
+import type { ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
+
+export const conversationId = (id: number): string => spellPrefixed("conversation", id);
+
+/** The sender's own id where it gave one that cannot be taken for one of ours. */
+export function messageId({ id, idempotencyKey }: Pick<Message, "id" | "idempotencyKey">): string {
+  return idempotencyKey !== null && !isOurSpelling(idempotencyKey)
+    ? idempotencyKey
+    : spellPrefixed("message", id);
+}
+
+export function messagePayload(message: Message): MessagePayload {
+  return {
+    conversation_id: conversationId(message.conversationId),
+    sender_id: message.senderId,
+    message_id: messageId(message),
+    content: message.content,
+    timestamp: message.clientTime ?? message.createdAt,
+    id: spellPrefixed("message", message.id),
+    sender_name: message.senderName,
+    message_type: message.type,
+    parent_id: message.parentId === null ? null : spellPrefixed("message", message.parentId),
+    metadata: message.metadata,
+    reactions: message.reactions ?? {},
+    seq: message.seq,
+    rev: message.rev,
+    created_at: message.createdAt,
+    edited_at: message.editedAt,
+    deleted_at: message.deletedAt,
+  };
+}
+
+export function conversationPayload(
+  { conversation, participants }: ConversationHead,
+  changes: {
+    readonly added?: readonly string[];
+    readonly removed?: readonly string[];
+    readonly unread?: number;
+  } = {},
+): ConversationPayload {
+  const { allowReplies, allowReactions, historyVisible } = conversation.settings;
+  return {
+    conversation_id: conversationId(conversation.id),
+    kind: conversation.kind,
+    name: conversation.name,
+    description: conversation.description,
+    avatar_url: conversation.avatarUrl,
+    settings: {
+      allow_replies: allowReplies,
+      allow_reactions: allowReactions,
+      history_visible: historyVisible,
+    },
+    participants: participants.map(({ userId, userName, role }) => ({
+      user_id: userId,
+      user_name: userName,
+      role,
+    })),
+    participant_count: conversation.participantCount,
+    seq: conversation.clock,
+    added: changes.added ?? [],
+    removed: changes.removed ?? [],
+    ...(changes.unread !== undefined && { unread: changes.unread }),
+  };
+}

@@ -1,0 +1,131 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { CloseCode } from "@parlance/protocol/close-codes.ts";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { UpgradeRequest } from "./upgrades.ts";
+
+/** What a WebSocket's owner hears of it. */
+export interface WebSocketEvents {
+  text(data: string): void;
+  /** A binary frame: no dialect takes one. */
+  binary(): void;
+  /** Any sign of life, also pings and pongs. */
+  alive(): void;
+  closed(): void;
+}
+
+/** One open WebSocket: reads through `ws`, writes whole prebuilt frames straight to the socket. */
+export interface WebSocketTransport {
+  write(frames: readonly Buffer[]): void;
+  /** Bytes written that the kernel has not taken. */
+  readonly buffered: number;
+  /** Resolves when most of what was written is taken, or the connection is gone. */
+  drained(): Promise<void>;
+  ping(): void;
+  /** Stops and restarts reading: a client that sends faster than it can be served waits in its own kernel. */
+  pause(): void;
+  resume(): void;
+  close(code: CloseCode, reason: string): void;
+  /** Ends it without a handshake. */
+  cut(): void;
+}
+
+/** After a close frame the peer has so long to answer it. */
+const CLOSE_TIMEOUT_MS = 2_000;
+const LOW_WATER_BYTES = 256 * 1024;
+
+export interface WebSocketAcceptor {
+  accept(upgrade: UpgradeRequest, opened: (transport: WebSocketTransport) => WebSocketEvents): void;
+}
+
+export function createWebSocketAcceptor(options: {
+  readonly maxFrameBytes: number;
+  readonly protocols?: (offered: ReadonlySet<string>) => string | false;
+}): WebSocketAcceptor {
+  // No compression: it costs ten times the CPU of a write and a window of memory per connection.
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: options.maxFrameBytes,
+    ...(options.protocols !== undefined && { handleProtocols: options.protocols }),
+  });
+  return {
+    accept({ request, socket, head }, opened) {
+      server.handleUpgrade(request, socket, head, (ws) => {
+        (socket as Socket).setNoDelay?.(true);
+        const events = opened(createTransport(ws, socket));
+        ws.on("message", (data: RawData, isBinary: boolean) => {
+          events.alive();
+          if (isBinary) events.binary();
+          else events.text(data.toString());
+        });
+        ws.on("ping", () => events.alive());
+        ws.on("pong", () => events.alive());
+        // A broken frame: ws answers with the right close code (1002, 1007, 1009) by itself.
+        ws.on("error", () => {});
+        ws.on("close", () => events.closed());
+      });
+    },
+  };
+}
+
+function createTransport(ws: WebSocket, socket: Duplex): WebSocketTransport {
+  return {
+    write(frames) {
+      if (ws.readyState !== ws.OPEN) return;
+      if (frames.length === 1) {
+        socket.write(frames[0]);
+        return;
+      }
+      socket.cork();
+      for (const frame of frames) socket.write(frame);
+      socket.uncork();
+    },
+    get buffered() {
+      return socket.writableLength;
+    },
+    async drained() {
+      while (socket.writableLength > LOW_WATER_BYTES && ws.readyState === ws.OPEN) {
+        await new Promise<void>((resolve) => {
+          const done = () => {
+            socket.off("drain", done);
+            socket.off("close", done);
+            resolve();
+          };
+          socket.once("drain", done);
+          socket.once("close", done);
+        });
+      }
+    },
+    ping() {
+      if (ws.readyState === ws.OPEN) ws.ping();
+    },
+    pause: () => ws.pause(),
+    resume: () => ws.resume(),
+    close(code, reason) {
+      ws.close(code, reason);
+      setTimeout(() => ws.terminate(), CLOSE_TIMEOUT_MS).unref();
+    },
+    cut: () => ws.terminate(),
+  };
+}
+
+/** One complete, unmasked, final text frame (RFC 6455, 5.2), shared by all who are told the same. */
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const headLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headLength + length);
+  frame[0] = 0x81;
+  if (headLength === 2) {
+    frame[1] = length;
+  } else if (headLength === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  }
+  frame.write(text, headLength);
+  return frame;
+}

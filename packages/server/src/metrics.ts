@@ -1,0 +1,26 @@
+import { Gauge, type Registry } from "prom-client";
+import type { Hub } from "./delivery/hub.ts";
+import type { DrainingWriter } from "./writer/writer.ts";
+
+/** What an operator watches first. No user data in names or labels. */
+export function registerMetrics(
+  registry: Registry,
+  parts: { readonly hub: Pick<Hub, "sessionCount">; readonly writer: Pick<DrainingWriter, "waiting"> },
+): void {
+  new Gauge({
+    name: "parlance_sessions",
+    help: "Connections that hear events",
+    registers: [registry],
+    collect() {
+      this.set(parts.hub.sessionCount);
+    },
+  });
+  new Gauge({
+    name: "parlance_writer_waiting",
+    help: "Messages and changes that wait to be written",
+    registers: [registry],
+    collect() {
+      this.set(parts.writer.waiting());
+    },
+  });
+}

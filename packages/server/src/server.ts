@@ -1,0 +1,227 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import pg from "pg";
+import { Registry } from "prom-client";
+import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
+import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
+import { checkServer, migrate } from "./adapters/store/migrate.ts";
+import { connectStore, type PostgresStore } from "./adapters/store/postgres-store.ts";
+import { VERSION } from "./cli/version.ts";
+import type { Config, Mode } from "./config.ts";
+import { createDoor } from "./core/door.ts";
+import type { Log } from "./core/ports/log.ts";
+import { StartupError } from "./core/ports/startup-error.ts";
+import { createPresence } from "./core/presence/presence.ts";
+import { createTyping } from "./core/presence/typing.ts";
+import { createRateLimit } from "./core/rate-limits.ts";
+import { createStandings } from "./core/standings.ts";
+import { createUserDirectory } from "./core/users/user-directory.ts";
+import { Hub } from "./delivery/hub.ts";
+import { createListen } from "./delivery/listen.ts";
+import { startSweep } from "./delivery/sweep.ts";
+import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
+import { createIdentity } from "./http/identity.ts";
+import { createListener } from "./http/listener.ts";
+import { readOrMakeOpenSecret } from "./http/open-secret.ts";
+import { sharedRoutes } from "./http/shared-routes.ts";
+import { registerMetrics } from "./metrics.ts";
+import { createWriter } from "./writer/writer.ts";
+
+export interface RunningServer {
+  readonly url: string;
+  readonly mode: Mode;
+  /** Where data lives, in words. */
+  readonly store: string;
+  /** What an ack survives, in words. */
+  readonly durability: string;
+  /** Stops accepting, finishes what it holds, tells clients to come back, closes, stops PostgreSQL last. */
+  drain(): Promise<void>;
+}
+
+const MIGRATIONS = new URL("./adapters/store/migrations/", import.meta.url);
+/** How long a query or a batch waits for PostgreSQL to come back. */
+const PATIENCE_MS = 5_000;
+/** Keeps one statement's parameters, and the memory of a batch, within a few megabytes. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** A sweep soon after the listeners are told to come back would only find what they will ask for anyway. */
+const FLUSH_MS = 50;
+
+/** The composition root: the only file that knows every room. Rejects with a `StartupError`. */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  const dataDir = resolve(config.dataDir);
+  const now = Date.now;
+  const embedded = config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir, log }) : null;
+  try {
+    return await startOver(embedded, dataDir, config, log, now);
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+async function startOver(
+  embedded: EmbeddedPostgres | null,
+  dataDir: string,
+  config: Config,
+  log: Log,
+  now: () => number,
+): Promise<RunningServer> {
+  const connection: pg.ClientConfig =
+    embedded === null ? { connectionString: config.databaseUrl as string } : embedded.connection;
+  embedded?.onDown((reason) => log.error({ reason }, "PostgreSQL has ended and is being started again"));
+  embedded?.onUp(() => log.info({}, "PostgreSQL answers again"));
+  const durability = await prepareDatabase(connection, log);
+  const store = await connectStore({
+    connection,
+    lanes: config.writerLanes,
+    readConnections: config.databaseReadConnections,
+    patienceMs: PATIENCE_MS,
+    log,
+  });
+
+  const bus = createInProcessBus();
+  const writer = createWriter({
+    logs: store.logs,
+    marks: store.marks,
+    bus,
+    log,
+    maxBatch: config.writerMaxBatch,
+    maxBatchBytes: MAX_BATCH_BYTES,
+    maxQueued: config.writerMaxQueued,
+    patienceMs: PATIENCE_MS,
+  });
+  const hub = new Hub({
+    bus,
+    reader: store.ticks,
+    log,
+    maxSendQueueBytes: config.maxSendQueueBytes,
+    maxSessionsPerUser: config.maxConnectionsPerUser,
+    noteDelivered: writer.noteDelivered,
+  });
+  const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
+  const presence = createPresence({
+    registry: createInProcessPresence(),
+    users: store.users,
+    bus,
+    audienceOf: (userId) => hub.smallConversations(userId),
+    now,
+    log,
+  });
+  const typing = createTyping(bus, config.typingTtlSeconds * 1_000, now);
+  const door = createDoor({
+    reader: store.reader,
+    writer,
+    ids: store.ids,
+    users,
+    standings: createStandings(store.reader),
+    presence,
+    typing,
+    messageLimit: createRateLimit(config.rateLimitMessages, now),
+    reactionLimit: createRateLimit(config.rateLimitReactions, now),
+    contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
+    maxParticipants: config.maxParticipants,
+  });
+  const sweep = startSweep({
+    hub,
+    reader: store.ticks,
+    intervalMs: config.sweepSeconds * 1_000,
+    log,
+    now,
+    onNewEpoch: () => {
+      for (const session of hub.sessions()) session.end("restart");
+    },
+  });
+  await sweep.run();
+
+  const identity = createIdentity({
+    mode: config.mode,
+    keys: await tokenKeys(config, dataDir),
+    issuer: config.jwtIssuer,
+    audience: config.jwtAudience,
+    now,
+    log,
+  });
+  const listener = createListener(config, log);
+  const metrics = new Registry();
+  registerMetrics(metrics, { hub, writer });
+  listener.addScope(
+    sharedRoutes({
+      mode: config.mode,
+      version: VERSION,
+      identity,
+      ready: () => readiness(store, durability),
+      metrics,
+    }),
+  );
+  const parts = {
+    door,
+    listen: createListen({ hub, reader: store.ticks, presence, users }),
+    identity,
+    log,
+    now,
+  };
+  const dialects = [createWebSocketDialect(parts, config)];
+  for (const dialect of dialects) dialect.mount(listener);
+  const url = await listener.listen();
+
+  return {
+    url,
+    mode: config.mode,
+    store:
+      embedded === null
+        ? "the PostgreSQL of DATABASE_URL"
+        : `PostgreSQL ${embedded.version} in ${join(dataDir, "postgres")}`,
+    durability:
+      durability === "D2"
+        ? "acknowledged messages survive a power failure"
+        : "acknowledged messages survive a crash of the server",
+    async drain() {
+      const closed = listener.drain(config.drainSeconds * 1_000);
+      await writer.drain();
+      await new Promise((done) => setTimeout(done, FLUSH_MS));
+      for (const dialect of dialects) await dialect.drain();
+      await closed;
+      typing.close();
+      await presence.drain();
+      await writer.drain();
+      await sweep.stop();
+      await store.close();
+      await embedded?.stop();
+    },
+  };
+}
+
+async function prepareDatabase(connection: pg.ClientConfig, log: Log): Promise<"D1" | "D2"> {
+  const client = new pg.Client(connection);
+  try {
+    await client.connect();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    throw new StartupError(`DATABASE_URL: PostgreSQL cannot be reached${code}`);
+  }
+  try {
+    const { level, reasons } = await checkServer(client, log);
+    if (level === "D1") log.warn({ reasons }, "acknowledged messages may not survive a power failure");
+    await migrate(client, MIGRATIONS, log);
+    return level;
+  } finally {
+    await client.end();
+  }
+}
+
+async function tokenKeys(config: Config, dataDir: string) {
+  if (config.jwtSecret !== null) return { secret: config.jwtSecret };
+  if (config.jwtJwksUrl !== null) return { jwksUrl: config.jwtJwksUrl };
+  await mkdir(dataDir, { recursive: true });
+  return { secret: await readOrMakeOpenSecret(dataDir) };
+}
+
+async function readiness(store: PostgresStore, durability: string) {
+  try {
+    await store.probe();
+    return { ok: true, store: "ok", durability };
+  } catch {
+    return { ok: false, store: "nothing can be stored", durability };
+  }
+}
