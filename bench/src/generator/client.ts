@@ -34,6 +34,11 @@ export class Client {
     return client;
   }
 
+  /** For listeners: a client that has said nothing may still be about to resume. */
+  wake(): void {
+    for (const text of this.#driver.wake) this.send(text);
+  }
+
   send(text: string): void {
     this.#socket.sendText(text);
   }

@@ -113,6 +113,7 @@ async function connectPairs(job: PairsJob, meter: Meter, truth: Truth): Promise<
   return inParallel(indexes, 32, async (index) => {
     const users: [string, string] = [`${job.tag}s${index}`, `${job.tag}r${index}`];
     const [sender, receiver] = await Promise.all(users.map((user) => Client.connect(job.port, driver, user)));
+    receiver!.wake();
     const conversation = await sender!.openConversation(users);
     return new Pair(sender!, receiver!, conversation, driver, meter, truth, index % job.checkEvery === 0);
   });

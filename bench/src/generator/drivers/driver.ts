@@ -19,6 +19,8 @@ export type Driver = {
   upgradePath(user: string): string;
   /** Text frames to send as soon as the socket is open. */
   hello(user: string): readonly string[];
+  /** Text frames after which the server tells what is live at once, and no longer waits for a resume. */
+  readonly wake: readonly string[];
   /** True when the socket is ready at once, without a frame that says so. */
   readonly readyOnOpen: boolean;
   kindOf(payload: Buffer): FrameKind;

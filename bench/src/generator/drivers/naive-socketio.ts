@@ -19,6 +19,7 @@ export const naiveSocketioDriver: Driver = {
   readyOnOpen: false,
   upgradePath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${encodeURIComponent(user)}`,
   hello: () => ["40"],
+  wake: [],
   kindOf(payload) {
     if (payload[0] !== MESSAGE) return "other";
     if (payload[1] === CONNECTED) return "ready";

@@ -18,6 +18,7 @@ export const naiveWsDriver: Driver = {
   readyOnOpen: true,
   upgradePath: (user) => `/?user=${encodeURIComponent(user)}`,
   hello: () => [],
+  wake: [],
   kindOf(payload) {
     const letter = payload[KIND_AT];
     return letter === ACK ? "ack" : letter === RECEIVE ? "receive" : letter === OPENED ? "opened" : "other";

@@ -45,6 +45,7 @@ export const websocketDriver: Driver = {
   readyOnOpen: false,
   upgradePath: (user) => `/ws?user_id=${encodeURIComponent(user)}`,
   hello: () => [],
+  wake: ['{"event":"ping","payload":{}}'],
   kindOf,
   heartbeat: () => undefined,
   open: (users) => JSON.stringify({ event: "conversation.open", payload: { participants: users } }),

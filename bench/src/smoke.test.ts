@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import type { Results } from "./results.ts";
+
+const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
+const place = mkdtempSync(join(tmpdir(), "plb-smoke-"));
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+function bench(...argv: string[]): Promise<{ code: number | string; output: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...argv], (error, stdout, stderr) => {
+      resolve({ code: error ? (error.code ?? "killed") : 0, output: stdout + stderr });
+    });
+  });
+}
+
+// Needs the whole server and four PostgreSQLs one after the other: some twenty seconds.
+test("every workload runs against the real server, and every message comes once and in order", async () => {
+  const out = join(place, "results.json");
+  const { code, output } = await bench("--quick", "--out", out);
+  expect(code, output).toBe(0);
+
+  const { samples } = JSON.parse(readFileSync(out, "utf8")) as Results;
+  const ours = samples.filter((sample) => sample.peer === "Parlance");
+  expect(ours.filter((sample) => sample.failure !== undefined)).toEqual([]);
+  const cases = ours.map((sample) => `${sample.workload} ${sample.case}`);
+  expect(cases).toEqual([
+    "W1 8x10",
+    "W1 2x1",
+    "W1 1x1",
+    "W1 open 200/s",
+    "W2 20, singles",
+    "W2 20, bursts of 10",
+    "W2 2 rooms of 10, singles",
+    "W2 2 rooms of 10, bursts of 10",
+    "W3 50 idle",
+    "W4 cold",
+    "W4 warm",
+    "W4 kill -9 of all, 500 stored",
+    "W4 kill -9 of the server alone",
+  ]);
+  for (const { workload, truth } of ours) {
+    if (workload !== "W1" && workload !== "W2") continue;
+    expect(truth).toMatchObject({ missing: 0, doubled: 0, outOfOrder: 0, seqFaults: 0 });
+    expect(truth!.received).toBeGreaterThan(0);
+    expect(truth!.acked).toBe(truth!.sent);
+    expect(truth!.checkedSockets).toBeGreaterThan(0);
+  }
+
+  const plotted = await bench("--plot", out);
+  expect(plotted.output).toContain("w1-8x10.svg");
+  expect(readFileSync(join(place, "w1-8x10.svg"), "utf8")).toContain("bare batch insert");
+}, 120_000);
+
+test("a workload that does not exist is refused by name", async () => {
+  const { code, output } = await bench("W99");
+  expect(code).toBe(1);
+  expect(output).toContain("W99");
+});
