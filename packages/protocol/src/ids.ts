@@ -1,7 +1,7 @@
 /**
  * One id, three spellings. A conversation or message has one id, a positive integer below 2^53. Dialects
  * spell it as that number, as a UUID, or as `conv_…` / `msg_…`. The spellings are computed both ways without
- * a look-up and are fixed for ever: test/ids.test.ts holds golden vectors.
+ * a look-up and are fixed for ever: ids.test.ts holds golden vectors.
  */
 export type IdKind = "conversation" | "message";
 
