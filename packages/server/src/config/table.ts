@@ -135,7 +135,7 @@ export const OPTIONS = {
     group: "Limits",
     text: "Largest frame of a WebSocket; a larger one closes the connection with 1009.",
   }),
-  MAX_FRAMES_PER_SECOND: option(integer(1, 100_000), "1000", {
+  MAX_FRAMES_PER_SECOND: option(integer(1, 100_000), "5000", {
     group: "Limits",
     text: "Frames a connection may send in a second; faster ones close it with 4029.",
   }),

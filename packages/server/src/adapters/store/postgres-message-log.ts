@@ -10,7 +10,7 @@ import type {
 import type { Query } from "./line.ts";
 
 const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, outcome, repeats
-  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
+  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
 
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1)";
 
@@ -40,6 +40,7 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
         numbers(drafts, (d) => d.parentId),
         texts(drafts, (d) => (d.metadata === null ? null : JSON.stringify(d.metadata))),
         numbers(drafts, (d) => d.clientTime),
+        numbers([...new Set(drafts.map((d) => d.conversationId))], (id) => id),
         wait,
         recheck,
       ]);

@@ -10,10 +10,10 @@ const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, 
   where c.id = $1`;
 
 const MESSAGE =
-  "select message_json(m) as message from messages m where m.id = $2 and m.conversation_id = $1";
+  "select message_json(m) as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1";
 
 const MESSAGES_BY_KEY = `select message_json(m) as message from messages m
-  where m.conversation_id = $1 and m.idempotency_key = $2 limit 2`;
+  where m.idempotency_key = $2 and m.conversation_id is not distinct from $1 limit 2`;
 
 const HISTORY = `select message_json(m) as message from messages m
   where m.conversation_id = $1 and m.seq < $2 and m.seq >= $3 order by m.seq desc limit $4`;
@@ -26,7 +26,7 @@ const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "l
 
 const INBOX = `with place as materialized (
     select c.id, c.last_message_at from participants p join conversations c on c.id = p.conversation_id
-    where p.user_id = $1 and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
+    where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
       and ($2::bigint is null or (epoch_ms(c.last_message_at), c.id) < ($2, $3))
     order by epoch_ms(c.last_message_at) desc, c.id desc limit $4)
   ${ENTRY}

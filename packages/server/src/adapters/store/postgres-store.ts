@@ -46,6 +46,8 @@ const SETUP = [
   "set enable_seqscan = off",
   "set enable_hashjoin = off",
   "set enable_mergejoin = off",
+  "set enable_material = off",
+  "set enable_memoize = off",
 ];
 /** A batch that waits longer for another's lock is tried again. */
 const LANE_SETUP = [...SETUP, "set lock_timeout = '5s'"];

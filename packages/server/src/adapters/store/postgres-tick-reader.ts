@@ -33,7 +33,7 @@ const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXi
     c.participant_count as "participantCount", p.joined_seq as "joinedSeq",
     p.left_seq as "leftSeq", (c.settings->>'historyVisible')::boolean as "historyVisible"
   from participants p join conversations c on c.id = p.conversation_id
-  where p.user_id = $1`;
+  where p.user_id = $1 collate "C"`;
 
 /** Rows hold their latest tick only: the greatest of those that an older transaction made is the tick before. */
 const TICK_BEFORE = `select greatest(
@@ -51,7 +51,7 @@ const SWEEP = `select pg_snapshot_xmin(pg_current_snapshot()) as horizon,
    from unnest($1::bigint[], $2::bigint[]) known (id, clock) join conversations c on c.id = known.id
    where c.clock > known.clock) as ahead,
   (select json_agg(json_build_object('userId', p.user_id, 'conversationId', p.conversation_id, 'joinedSeq', p.joined_seq))
-   from unnest($3::text[]) u (id) join participants p on p.user_id = u.id
+   from unnest($3::text[]) u (id) join participants p on p.user_id = u.id collate "C"
    where p.member_xid >= $4::text::xid8 and p.left_seq is null) as joined`;
 
 const MARKS_SINCE = `select q.conversation_id as "conversationId", q.user_id as "userId", q.delivered_seq as "deliveredSeq",
@@ -59,7 +59,7 @@ const MARKS_SINCE = `select q.conversation_id as "conversationId", q.user_id as 
   from participants p
   join conversations c on c.id = p.conversation_id
   join participants q on q.conversation_id = p.conversation_id
-  where p.user_id = $1 and p.left_seq is null and q.left_seq is null
+  where p.user_id = $1 collate "C" and p.left_seq is null and q.left_seq is null
     and (q.user_id = $1 or c.participant_count <= $3) and q.marked_at >= to_timestamp($2 / 1000.0)`;
 
 /** @param epoch what the store said when it was last connected to */
@@ -72,7 +72,7 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
     memberships: (userIds) =>
       query(
         `select user_id as "userId", conversation_id as "conversationId" from participants
-         where user_id = any ($1) and left_seq is null`,
+         where user_id = any ($1 collate "C") and left_seq is null`,
         [userIds],
       ),
     clocks: (conversationIds) => query<ClockAt & Record<string, unknown>>(CLOCKS, [conversationIds]),

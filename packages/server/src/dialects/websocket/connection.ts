@@ -25,7 +25,7 @@ const MAX_WAITING_FRAMES = 256;
  * Nothing live is told until the first frame, or so long: a `resume` that comes first is answered with what was
  * missed before anything newer.
  */
-const RESUME_GRACE_MS = 1_000;
+const RESUME_GRACE_MS = 500;
 
 /**
  * One connection of the websocket dialect. Frames are taken one after another: the next is begun when the one

@@ -87,8 +87,10 @@ create table participants (
   primary key (conversation_id, user_id)
 ) with (fillfactor = 70);
 
-create index participants_by_user on participants (user_id);
-create index participants_by_change on participants (user_id, member_xid);
+-- Under another collation than the column's: it serves only statements that ask for it (user_id = $1 collate "C").
+-- Otherwise a plan made while the table is small may take it, instead of the primary key, to look somebody up in a
+-- conversation, and read all of a person's conversations for each message of theirs.
+create index participants_by_user on participants (user_id collate "C", member_xid);
 
 create table messages (
   conversation_id bigint not null,
@@ -113,7 +115,9 @@ create table messages (
 );
 
 create index messages_by_id on messages (id);
-create unique index messages_by_key on messages (conversation_id, idempotency_key, sender_id)
+-- The key stands first so that no plan mistakes the primary key for a way to find it: look-ups by key or id write
+-- "conversation_id is not distinct from", which no index serves.
+create unique index messages_by_key on messages (idempotency_key, sender_id, conversation_id)
   where idempotency_key is not null;
 -- Only what changed after it was stored is in here, so catch-up over changes costs nothing for the rest.
 create index messages_changed on messages (conversation_id, rev) where rev <> seq;

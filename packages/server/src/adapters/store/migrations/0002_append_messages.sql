@@ -4,7 +4,7 @@
 -- what is looked up after the lock is the truth. (As one CTE the snapshot is older than the lock: a racing
 -- retry then meets a unique violation and a removed participant still stores a message.)
 --
--- The parameters are columns of the batch, all of one length. `wait` false skips conversations that another
+-- The parameters are columns of the batch, all of one length, and the conversations in it, each once. `wait` false skips conversations that another
 -- node holds; `recheck` true also looks the ids up, for batches whose first outcome is not known.
 --
 -- Returns one row. outcome[i] is, for draft i: its seq when stored; 0 when its conversation was held
@@ -12,7 +12,8 @@
 -- other content; -4 stored before: repeats[] then has {i, id, seq, at} of the first result.
 create function append_messages(
   p_id bigint[], p_conversation bigint[], p_sender text[], p_key text[], p_hash bigint[], p_type text[],
-  p_content text[], p_parent bigint[], p_metadata text[], p_client_time bigint[], p_wait boolean, p_recheck boolean,
+  p_content text[], p_parent bigint[], p_metadata text[], p_client_time bigint[],
+  p_conversations bigint[], p_wait boolean, p_recheck boolean,
   out stored_xid xid8, out stored_at timestamptz, out outcome bigint[], out repeats jsonb
 ) language plpgsql volatile as $$
 declare
@@ -23,14 +24,14 @@ begin
   stored_at := date_trunc('milliseconds', clock_timestamp());
   if p_wait then
     select array_agg(id) into held from (
-      select c.id from conversations c where c.id = any (p_conversation) order by c.id for no key update) l;
+      select c.id from conversations c where c.id = any (p_conversations) order by c.id for no key update) l;
   else
     select array_agg(id) into held from (
-      select c.id from conversations c where c.id = any (p_conversation) order by c.id
+      select c.id from conversations c where c.id = any (p_conversations) order by c.id
       for no key update skip locked) l;
   end if;
   stored_xid := pg_current_xact_id();
-  all_held := coalesce(cardinality(held), 0) = (select count(distinct c) from unnest(p_conversation) c);
+  all_held := cardinality(held) = cardinality(p_conversations);
 
   with draft as materialized (
     select d.*, c.id is not null as held, c.clock, c.last_n,
@@ -41,12 +42,21 @@ begin
     from unnest(p_id, p_conversation, p_sender, p_key, p_hash, p_type, p_content, p_parent, p_metadata, p_client_time)
          with ordinality
          as d (id, conversation_id, sender, key, hash, type, content, parent, metadata, client_time, i)
-    left join conversations c on c.id = d.conversation_id and (all_held or d.conversation_id = any (held))
-    left join participants p
-      on p.conversation_id = d.conversation_id and p.user_id = d.sender and p.left_seq is null
-    left join messages k
-      on k.conversation_id = d.conversation_id and k.idempotency_key = d.key and k.sender_id = d.sender
-    left join messages r on p_recheck and r.id = d.id and r.conversation_id = d.conversation_id
+    -- Each look-up is a sub-select of one row: whatever a plan thinks of the size of the tables, it cannot read one
+    -- of them whole and join it.
+    left join lateral (
+      select c.id, c.clock, c.last_n from conversations c
+      where c.id = d.conversation_id and (all_held or c.id = any (held)) limit 1) c on true
+    left join lateral (
+      select p.user_id from participants p
+      where p.conversation_id = d.conversation_id and p.user_id = d.sender and p.left_seq is null limit 1) p on true
+    left join lateral (
+      select k.id, k.seq, k.created_at, k.content_hash from messages k
+      where k.idempotency_key = d.key and k.sender_id = d.sender
+        and k.conversation_id is not distinct from d.conversation_id limit 1) k on true
+    left join lateral (
+      select r.id, r.seq, r.created_at from messages r
+      where p_recheck and r.id = d.id and r.conversation_id is not distinct from d.conversation_id limit 1) r on true
   ),
   numbered as materialized (
     select d.*,

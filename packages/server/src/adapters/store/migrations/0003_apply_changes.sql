@@ -182,7 +182,8 @@ declare
   t bigint;
   touched boolean := true;
 begin
-  select * into m from messages where id = (change->>'messageId')::bigint and conversation_id = in_id;
+  select * into m from messages where id = (change->>'messageId')::bigint
+    and conversation_id is not distinct from in_id;
   if not found then
     return jsonb_build_object('refused', 'not_found');
   end if;
