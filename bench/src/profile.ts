@@ -44,6 +44,15 @@ function casesOf(context: Context, workloads: readonly WorkloadName[]): Case[] {
   return [w1, ...w2].filter((each) => workloads.includes(each.workload));
 }
 
+/** A profile's times are those of the clock, and so hold others' turns on the core: only its shares are used. */
+function shareOut(cpu: number, stages: Record<Stage, number>): Record<Stage, number> {
+  const all = Object.values(stages).reduce((sum, value) => sum + value, 0);
+  return Object.fromEntries(STAGES.map((stage) => [stage, (cpu * stages[stage]) / all])) as Record<
+    Stage,
+    number
+  >;
+}
+
 /** Profiles the server over the measured time only, and keeps the raw profile for other tools. */
 export async function profileServer(
   context: Context,
@@ -66,20 +75,11 @@ export async function profileServer(
       });
       const profile = await stopped;
       const sample = samples.findLast((candidate) => candidate.case === each.name);
-      const units = (sample?.metrics.per_second ?? 0) * context.sizes.seconds;
+      const cpu = sample?.metrics.server_cpu_us;
       inspector.close();
-      if (!profile || units === 0) return;
+      if (!profile || cpu === undefined) return;
       writeFileSync(join(`${prefix}-${index}.cpuprofile`), JSON.stringify(profile));
-      const stages = stagesOf(profile);
-      const perUnit = Object.fromEntries(STAGES.map((stage) => [stage, stages[stage] / units])) as Record<
-        Stage,
-        number
-      >;
-      found.push({
-        case: each.name,
-        perUnit,
-        total: Object.values(perUnit).reduce((sum, value) => sum + value, 0),
-      });
+      found.push({ case: each.name, perUnit: shareOut(cpu, stagesOf(profile)), total: cpu });
     });
   }
   return found;

@@ -6,6 +6,7 @@ import type { FanoutJob, FanoutPhase, FromGenerator, JobResult, PhaseResult, Tru
 import { newTruth, noteError, StreamCheck } from "./truth.ts";
 
 const DRAIN_MS = 20_000;
+const FIRST_MESSAGE_MS = 60_000;
 
 /** A room has one burst under way, of ten at most. */
 const RING = 64;
@@ -174,12 +175,28 @@ async function runPhase(
   };
 }
 
+/** Making a large conversation gives the server work for a while: one message to all ends the preparations. */
+async function firstMessage(rooms: readonly Room[]): Promise<number> {
+  const from = performance.now();
+  for (const room of rooms) {
+    room.start(1);
+    room.stop();
+  }
+  while (!rooms.every((room) => room.settled)) {
+    if (performance.now() - from > FIRST_MESSAGE_MS)
+      throw new Error("the first message did not reach everyone");
+    await pause(5);
+  }
+  return (performance.now() - from) / 1000;
+}
+
 export async function runFanout(job: FanoutJob, tell: (message: FromGenerator) => void): Promise<JobResult> {
   const truth = newTruth();
   const { rooms, clients } = await connectRooms(job, truth);
+  const firstSeconds = await firstMessage(rooms);
   const phases: PhaseResult[] = [];
   for (const phase of job.phases) phases.push(await runPhase(rooms, phase, tell));
   truth.missing = rooms.reduce((sum, room) => sum + room.missing, 0);
   for (const client of clients) client.close();
-  return { phases, truth };
+  return { phases, truth, firstSeconds };
 }

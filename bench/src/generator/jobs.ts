@@ -68,7 +68,12 @@ export type PhaseResult = {
   otherFrames: number;
 };
 
-export type JobResult = { phases: PhaseResult[]; truth: Truth };
+export type JobResult = {
+  phases: PhaseResult[];
+  truth: Truth;
+  /** Fan-out: from the conversations' making until all listeners had the first message. */
+  firstSeconds?: number;
+};
 
 export type ToGenerator = { type: "job"; job: Job } | { type: "connect"; upTo: number } | { type: "finish" };
 

@@ -68,6 +68,7 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
     databaseCpu,
     { title: "first-to-last ms p50/p99/p99.9", cell: (row) => percentiles(row.second) },
     { title: "to last ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    { title: "first message s", cell: (row) => median(row, "first_seconds") },
     generator,
     promise,
     bottleneck,

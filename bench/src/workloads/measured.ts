@@ -98,7 +98,10 @@ export async function measureJob(
       peer: peer.name,
       durability: peer.durability,
       round,
-      metrics: metricsOf(phase, shares),
+      metrics: {
+        ...metricsOf(phase, shares),
+        ...(result.firstSeconds === undefined ? {} : { first_seconds: result.firstSeconds }),
+      },
       histograms: { latency: phase.latency, second: phase.second },
       truth: result.truth,
       bottleneck: bottleneckOf(shares, context.cores),

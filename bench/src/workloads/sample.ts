@@ -22,7 +22,8 @@ export type Sample = {
 
 /**
  * per_second: messages (W1), deliveries (W2), connects (W3). *_cpu_us: CPU per one of these. *_share: of one
- * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4).
+ * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4). first_seconds: until new conversations'
+ * first message was with all (W2).
  */
 export type Metric =
   | "per_second"
@@ -36,6 +37,7 @@ export type Metric =
   | "kernel_bytes"
   | "rest_share"
   | "connections"
+  | "first_seconds"
   | "seconds";
 
 /** What every workload is given: sizes, a place for data, and where to put what it finds. */
