@@ -7,6 +7,8 @@ interface EntryBase<Result> {
   readonly bytes: number;
   /** How often another node held its conversation. */
   skips: number;
+  /** A try had an unknown outcome: it may be stored already. */
+  unsure: boolean;
   resolve(result: Result): void;
   reject(error: Error): void;
 }
@@ -68,8 +70,10 @@ export function takeBatch(queue: Entry[], limits: BatchLimits): Entry[] {
     bytes += entry.bytes;
     full = batch.length >= limits.entries || bytes >= limits.bytes;
   }
-  if (staying.length === 0) queue.splice(0, i);
-  else queue.splice(0, i, ...staying);
+  // Not as arguments of one splice(): there may be more of them than the stack can hold.
+  i -= staying.length;
+  for (const [j, entry] of staying.entries()) queue[i + j] = entry;
+  queue.splice(0, i);
   return batch;
 }
 

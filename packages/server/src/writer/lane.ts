@@ -57,27 +57,34 @@ export class Lane {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = takeBatch(this.#queue, this.#options.limits);
-      if ((batch[0] as Entry).kind === "draft") await this.#append(batch as DraftEntry[], false);
-      else await this.#change(batch as ChangeEntry[]);
+      if ((batch[0] as Entry).kind === "change") await this.#change(batch as ChangeEntry[]);
+      else this.#queue.unshift(...(await this.#append(batch as DraftEntry[])));
     }
     this.#running = null;
   }
 
-  async #append(entries: DraftEntry[], recheck: boolean): Promise<void> {
-    const wait = (entries[0] as DraftEntry).skips >= SKIPS_BEFORE_WAITING;
-    const appended = await this.#persist(
-      entries,
-      (again) =>
-        this.#options.log.append(
-          entries.map((entry) => entry.draft),
-          { wait, recheck: recheck || again },
-        ),
-      (half, again) => this.#append(half as DraftEntry[], recheck || again),
+  /** Resolves with the entries that were not written because another node holds their conversations, in order. */
+  async #append(entries: readonly DraftEntry[]): Promise<readonly DraftEntry[]> {
+    const [first] = entries;
+    if (first === undefined) return [];
+    const wait = first.skips >= SKIPS_BEFORE_WAITING;
+    const appended = await this.#persist(entries, () =>
+      this.#options.log.append(
+        entries.map((entry) => entry.draft),
+        { wait, recheck: entries.some((entry) => entry.unsure) },
+      ),
     );
-    if (appended !== null) this.#settleDrafts(entries, appended);
+    if (appended === null) return [];
+    if (appended !== "poisoned") return this.#settleDrafts(entries, appended);
+    const [earlier, later] = halves(entries);
+    const held = await this.#append(earlier);
+    // What follows a held entry in its conversation stays behind it.
+    const blocked = new Set(held.map((entry) => entry.conversationId));
+    const free = await this.#append(later.filter((entry) => !blocked.has(entry.conversationId)));
+    return [...held, ...later.filter((entry) => blocked.has(entry.conversationId)), ...free];
   }
 
-  #settleDrafts(entries: readonly DraftEntry[], appended: Appended): void {
+  #settleDrafts(entries: readonly DraftEntry[], appended: Appended): readonly DraftEntry[] {
     const held: DraftEntry[] = [];
     const stored: { entry: DraftEntry; seq: number }[] = [];
     for (const [i, entry] of entries.entries()) {
@@ -88,16 +95,18 @@ export class Lane {
     }
     this.#options.announce.stored(stored, appended);
     for (const entry of held) entry.skips++;
-    if (held.length > 0) this.#queue.unshift(...held);
+    return held;
   }
 
-  async #change(entries: ChangeEntry[]): Promise<void> {
-    const changed = await this.#persist(
-      entries,
-      () => this.#options.log.change(entries.map((entry) => entry.change)),
-      (half) => this.#change(half as ChangeEntry[]),
+  async #change(entries: readonly ChangeEntry[]): Promise<void> {
+    const changed = await this.#persist(entries, () =>
+      this.#options.log.change(entries.map((entry) => entry.change)),
     );
     if (changed === null) return;
+    if (changed === "poisoned") {
+      for (const half of halves(entries)) await this.#change(half);
+      return;
+    }
     for (const [i, entry] of entries.entries()) {
       const outcome = changed.outcomes[i];
       if (outcome !== undefined) entry.resolve(outcome);
@@ -106,34 +115,27 @@ export class Lane {
   }
 
   /**
-   * One batch to the store, whatever it takes: a poisoned batch is halved, in order, until the one draft that
-   * cannot be stored is refused alone; an unknown outcome is tried again, which is safe because ids and keys
-   * are looked up. Null when the entries were settled here.
+   * One batch to the store, whatever it takes: an unknown outcome is tried again, which is safe because what was
+   * written is looked up. A batch of several with a poisoned one among them is for the caller to halve, in order,
+   * until that one is refused alone. Null when the entries were refused here.
    */
   async #persist<Result>(
     entries: readonly Entry[],
-    write: (again: boolean) => Promise<Result>,
-    halve: (half: Entry[], again: boolean) => Promise<void>,
-  ): Promise<Result | null> {
+    write: () => Promise<Result>,
+  ): Promise<Result | "poisoned" | null> {
     const deadline = performance.now() + this.#options.patienceMs;
-    for (
-      let delay = FIRST_DELAY_MS, again = false;
-      ;
-      delay = Math.min(delay * 2, LONGEST_DELAY_MS), again = true
-    ) {
+    for (let delay = FIRST_DELAY_MS; ; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
       try {
-        return await write(again);
+        return await write();
       } catch (error) {
         const kind = error instanceof StoreError ? error.kind : "unavailable";
-        if (kind === "poison" && entries.length > 1) {
-          const middle = entries.length >> 1;
-          await halve(entries.slice(0, middle), again);
-          await halve(entries.slice(middle), again);
-          return null;
-        }
-        if (kind === "again" && performance.now() < deadline) {
-          await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
-          continue;
+        if (kind === "poison" && entries.length > 1) return "poisoned";
+        if (kind === "again") {
+          for (const entry of entries) entry.unsure = true;
+          if (performance.now() < deadline) {
+            await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
+            continue;
+          }
         }
         const refusal =
           kind === "poison"
@@ -149,6 +151,11 @@ export class Lane {
       }
     }
   }
+}
+
+function halves<T>(entries: readonly T[]): [readonly T[], readonly T[]] {
+  const middle = entries.length >> 1;
+  return [entries.slice(0, middle), entries.slice(middle)];
 }
 
 function settleDraft(entry: DraftEntry, outcome: AppendOutcome, at: number): void {

@@ -67,13 +67,23 @@ export function createWriter(options: WriterOptions): DrainingWriter {
       new Promise((resolve, reject) => {
         const { conversationId } = draft;
         const bytes = ENTRY_BYTES + 3 * draft.content.length;
-        push({ kind: "draft", conversationId, draft, origin, bytes, skips: 0, resolve, reject });
+        push({
+          kind: "draft",
+          conversationId,
+          draft,
+          origin,
+          bytes,
+          skips: 0,
+          unsure: false,
+          resolve,
+          reject,
+        });
       }),
     change: (change: Change): Promise<ChangeOutcome> =>
       new Promise((resolve, reject) => {
         const { conversationId } = change;
         const bytes = ENTRY_BYTES + ("content" in change ? 3 * change.content.length : 0);
-        push({ kind: "change", conversationId, change, bytes, skips: 0, resolve, reject });
+        push({ kind: "change", conversationId, change, bytes, skips: 0, unsure: false, resolve, reject });
       }),
     mark: (wish: MarkWish) => marks.mark(wish),
     noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),

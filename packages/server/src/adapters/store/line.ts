@@ -150,13 +150,13 @@ function toStoreError(error: unknown): StoreError {
 /** A code without the server's words: those may hold content. */
 function reasonOf(error: unknown): string {
   if (error instanceof StoreError) return error.code;
-  return sqlState(error) ?? (error instanceof Error ? error.name : "unknown");
+  if (error instanceof Error) return sqlState(error) ?? ("code" in error ? String(error.code) : error.name);
+  return "unknown";
 }
 
+/** Only what PostgreSQL itself has said: a broken socket has codes too, and leaves the outcome unknown. */
 function sqlState(error: unknown): string | undefined {
-  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+  return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
 const INT8 = 20;
