@@ -21,7 +21,6 @@ declare
   -- Usually everything is held: then nothing is compared with the array, which is a linear search per draft.
   all_held boolean;
 begin
-  stored_at := date_trunc('milliseconds', clock_timestamp());
   if p_wait then
     select array_agg(id) into held from (
       select c.id from conversations c where c.id = any (p_conversations) order by c.id for no key update) l;
@@ -30,6 +29,8 @@ begin
       select c.id from conversations c where c.id = any (p_conversations) order by c.id
       for no key update skip locked) l;
   end if;
+  -- Read under the locks: of two messages in a conversation the later is never the older.
+  stored_at := date_trunc('milliseconds', clock_timestamp());
   stored_xid := pg_current_xact_id();
   all_held := cardinality(held) = cardinality(p_conversations);
 

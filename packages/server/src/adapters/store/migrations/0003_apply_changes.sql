@@ -243,11 +243,11 @@ declare
   result jsonb;
   standing text;
 begin
-  made_at := date_trunc('milliseconds', clock_timestamp());
   results := '[]';
   perform 1 from conversations c
   where c.id = any (select (value->>'conversationId')::bigint from jsonb_array_elements(p_changes))
   order by c.id for no key update;
+  made_at := date_trunc('milliseconds', clock_timestamp());
   made_xid := pg_current_xact_id();
 
   for change in select value from jsonb_array_elements(p_changes) loop
