@@ -61,8 +61,8 @@ export function decode(text: string): ClientFrame {
 
 function isRequestId(id: unknown): id is RequestId {
   return (
-    typeof id === "number" ||
-    (typeof id === "string" && id.length <= MAX_REQUEST_ID_LENGTH && id.isWellFormed())
+    // JSON can say numbers that it cannot give back: 1e400.
+    Number.isFinite(id) || (typeof id === "string" && id.length <= MAX_REQUEST_ID_LENGTH && id.isWellFormed())
   );
 }
 
