@@ -168,7 +168,11 @@ const TYPES: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format: "text" | "binary") => {
     if (oid === INT8 || oid === XID8) return Number;
     if (oid === INT8_ARRAY)
-      return (text: string) => (text === "{}" ? [] : text.slice(1, -1).split(",").map(Number));
+      return (text: string) => (text === "{}" ? [] : text.slice(1, -1).split(",").map(numberOrNull));
     return pg.types.getTypeParser(oid, format);
   }) as pg.CustomTypesConfig["getTypeParser"],
 };
+
+function numberOrNull(text: string): number | null {
+  return text === "NULL" ? null : Number(text);
+}

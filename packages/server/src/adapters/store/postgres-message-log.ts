@@ -3,14 +3,15 @@ import type {
   AppendOutcome,
   Changed,
   ChangeOutcome,
+  Draft,
   MarkLog,
   MarkMoved,
   MessageLog,
 } from "../../core/ports/message-log.ts";
 import type { Query } from "./line.ts";
 
-const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, outcome, repeats
-  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
+const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, codes, repeats
+  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`;
 
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1)";
 
@@ -18,39 +19,43 @@ const MARK = `select conversation_id as "conversationId", user_id as "userId", d
     read_seq as "readSeq", epoch_ms(read_at) as "readAt"
   from mark($1, $2, $3, $4)`;
 
+interface Repeat {
+  readonly i: number;
+  readonly id: number;
+  readonly seq: number;
+  readonly at: number;
+}
+
 interface AppendRow {
   xid: number;
   at: number;
-  outcome: number[];
-  repeats: { i: number; id: number; seq: number; at: number }[] | null;
+  clocks: (number | null)[];
+  codes: number[] | null;
+  repeats: Repeat[] | null;
 }
 
 /** The message log over one line. Statements: migrations append_messages, apply_changes, mark. */
 export function createMessageLog(query: Query): MessageLog & MarkLog {
   return {
     async append(drafts, { wait, recheck }): Promise<Appended> {
-      const [row] = await query<AppendRow>(APPEND, [
-        numbers(drafts, (d) => d.id),
-        numbers(drafts, (d) => d.conversationId),
-        texts(drafts, (d) => d.senderId),
-        texts(drafts, (d) => d.idempotencyKey),
-        numbers(drafts, (d) => d.contentHash),
-        texts(drafts, (d) => d.type),
-        texts(drafts, (d) => d.content),
-        numbers(drafts, (d) => d.parentId),
-        texts(drafts, (d) => (d.metadata === null ? null : JSON.stringify(d.metadata))),
-        numbers(drafts, (d) => d.clientTime),
-        numbers([...new Set(drafts.map((d) => d.conversationId))], (id) => id),
-        wait,
-        recheck,
-      ]);
-      if (row === undefined) throw new Error("append_messages answered no row");
-      const repeats = new Map(row.repeats?.map((repeat) => [repeat.i, repeat]));
-      return {
-        xid: row.xid,
-        at: row.at,
-        outcomes: row.outcome.map((code, i) => outcomeOf(code, repeats.get(i))),
-      };
+      const outcomes = new Array<AppendOutcome>(drafts.length);
+      // Drafts that may not be stored come back with a code and are left out: then nothing stands in the way.
+      for (let places = drafts.map((_, place) => place); ; ) {
+        const batch = countBatch(places.map((place) => drafts[place] as Draft));
+        const [row] = await query<AppendRow>(APPEND, [...columns(batch), wait, recheck]);
+        if (row === undefined) throw new Error("append_messages answered no row");
+        const { xid, at, clocks, codes } = row;
+        if (codes === null) {
+          for (const [j, place] of places.entries()) outcomes[place] = storedOutcome(batch, j, clocks, wait);
+          return { xid, at, outcomes };
+        }
+        const repeats = new Map(row.repeats?.map((repeat) => [repeat.i, repeat]));
+        for (const [j, place] of places.entries()) {
+          if (codes[j] !== 0) outcomes[place] = refusedOutcome(codes[j] as number, repeats.get(j));
+        }
+        places = places.filter((_, j) => codes[j] === 0);
+        if (places.length === 0) return { xid, at, outcomes };
+      }
     },
 
     async change(changes): Promise<Changed> {
@@ -72,12 +77,88 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
   };
 }
 
+/** A batch with what append_messages wants counted; see there. Places in arrays begin at 1, as PostgreSQL's do. */
+interface CountedBatch {
+  readonly drafts: readonly Draft[];
+  readonly at: readonly number[];
+  readonly rank: readonly number[];
+  readonly n: readonly number[];
+  readonly conversations: readonly { readonly id: number; readonly count: number; readonly n: number }[];
+  readonly senders: readonly { readonly at: number; readonly userId: string; readonly n: number }[];
+}
+
+function countBatch(drafts: readonly Draft[]): CountedBatch {
+  const ids = [...new Set(drafts.map((draft) => draft.conversationId))].sort((a, b) => a - b);
+  const conversations = ids.map((id, i) => ({
+    id,
+    at: i + 1,
+    count: 0,
+    n: 0,
+    senders: new Map<string, number>(),
+  }));
+  const byId = new Map(conversations.map((conversation) => [conversation.id, conversation]));
+  const at: number[] = [];
+  const rank: number[] = [];
+  const n: number[] = [];
+  for (const draft of drafts) {
+    const conversation = byId.get(draft.conversationId) as (typeof conversations)[number];
+    conversation.count++;
+    if (draft.type !== "system") {
+      conversation.n++;
+      conversation.senders.set(draft.senderId, (conversation.senders.get(draft.senderId) ?? 0) + 1);
+    }
+    at.push(conversation.at);
+    rank.push(conversation.count);
+    n.push(conversation.n);
+  }
+  const senders = conversations.flatMap((conversation) =>
+    [...conversation.senders]
+      .map(([userId, own]) => ({ at: conversation.at, userId, n: own }))
+      .sort((a, b) => (a.userId < b.userId ? -1 : 1)),
+  );
+  return { drafts, at, rank, n, conversations, senders };
+}
+
+function columns({ drafts, at, rank, n, conversations, senders }: CountedBatch): string[] {
+  return [
+    numbers(drafts, (d) => d.id),
+    texts(drafts, (d) => d.senderId),
+    texts(drafts, (d) => d.idempotencyKey),
+    numbers(drafts, (d) => d.contentHash),
+    texts(drafts, (d) => d.type),
+    texts(drafts, (d) => d.content),
+    numbers(drafts, (d) => d.parentId),
+    texts(drafts, (d) => (d.metadata === null ? null : JSON.stringify(d.metadata))),
+    numbers(drafts, (d) => d.clientTime),
+    `{${at}}`,
+    `{${rank}}`,
+    `{${n}}`,
+    numbers(conversations, (c) => c.id),
+    numbers(conversations, (c) => c.count),
+    numbers(conversations, (c) => c.n),
+    numbers(senders, (s) => s.at),
+    texts(senders, (s) => s.userId),
+    numbers(senders, (s) => s.n),
+  ];
+}
+
+/** Without a clock a conversation is held elsewhere; of one that was waited for, it is unknown. */
+function storedOutcome(
+  { at, rank }: CountedBatch,
+  j: number,
+  clocks: readonly (number | null)[],
+  waited: boolean,
+): AppendOutcome {
+  const clock = clocks[(at[j] as number) - 1] ?? null;
+  if (clock !== null) return { kind: "stored", seq: clock + (rank[j] as number) };
+  return waited ? { kind: "not_participant" } : { kind: "held" };
+}
+
 /** The codes stand in the migration, at append_messages. */
-function outcomeOf(code: number, repeat: { id: number; seq: number; at: number } | undefined): AppendOutcome {
-  if (code > 0) return { kind: "stored", seq: code };
-  if (code === 0) return { kind: "held" };
+function refusedOutcome(code: number, repeat: Repeat | undefined): AppendOutcome {
   if (code === -3) return { kind: "key_reused" };
-  if (repeat !== undefined) return { kind: "repeat", id: repeat.id, seq: repeat.seq, at: repeat.at };
+  if (code === -4 && repeat !== undefined)
+    return { kind: "repeat", id: repeat.id, seq: repeat.seq, at: repeat.at };
   return { kind: "not_participant" };
 }
 

@@ -90,7 +90,7 @@ export function createUserStore(query: Query): UserStore {
       );
     },
     async setStatus(id, status) {
-      await query("update users set status = $2 where id = $1", [id, status]);
+      await query("update users set status = $2::user_status where id = $1", [id, status]);
     },
     async setLastSeen(ids, at) {
       await query(

@@ -7,6 +7,17 @@
 -- clock, seq, rev: see docs/glossary.md. xid columns hold the transaction that made the latest tick of the
 -- row; positions are built on them (docs/decisions/0003-positions.md).
 
+-- Types and not check constraints: PostgreSQL reads a constraint's expression anew in each statement that writes.
+create type user_status as enum ('online', 'away', 'dnd', 'offline');
+create type conversation_kind as enum ('direct', 'group');
+create type participant_role as enum ('owner', 'admin', 'member');
+create type notification_level as enum ('all', 'mentions', 'none');
+create type message_type as enum ('text', 'image', 'file', 'location', 'system');
+
+-- Times leave the database as numbers: what the model has.
+create function epoch_ms(t timestamptz) returns bigint language sql immutable strict parallel safe
+  return (extract(epoch from t) * 1000)::bigint;
+
 create table instance (
   only_row boolean primary key default true check (only_row),
   epoch text not null,
@@ -23,7 +34,7 @@ create table users (
   name text,
   avatar_url text,
   is_bot boolean not null default false,
-  status text not null default 'online' check (status in ('online', 'away', 'dnd', 'offline')),
+  status user_status not null default 'online',
   last_seen_at timestamptz,
   deactivated_at timestamptz,
   created_at timestamptz not null default now()
@@ -31,7 +42,7 @@ create table users (
 
 create table conversations (
   id bigint primary key,
-  kind text not null check (kind in ('direct', 'group')),
+  kind conversation_kind not null,
   name text,
   description text,
   avatar_url text,
@@ -63,7 +74,7 @@ create table external_conversations (
 create table participants (
   conversation_id bigint not null,
   user_id text not null,
-  role text not null check (role in ('owner', 'admin', 'member')),
+  role participant_role not null,
   joined_seq bigint not null,
   joined_at timestamptz not null,
   left_seq bigint,
@@ -75,7 +86,7 @@ create table participants (
   -- without a write per participant.
   archived_seq bigint,
   hidden_seq bigint,
-  level text not null default 'all' check (level in ('all', 'mentions', 'none')),
+  level notification_level not null default 'all',
   delivered_seq bigint not null default 0,
   read_seq bigint not null default 0,
   read_n bigint not null default 0,
@@ -105,7 +116,7 @@ create table messages (
   created_at timestamptz not null,
   edited_at timestamptz,
   deleted_at timestamptz,
-  type text not null check (type in ('text', 'image', 'file', 'location', 'system')),
+  type message_type not null,
   sender_id text not null,
   idempotency_key text,
   content text not null,

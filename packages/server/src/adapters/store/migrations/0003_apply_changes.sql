@@ -2,9 +2,6 @@
 -- the same rule: lock the conversations first, in order of id, then look.
 
 -- The shapes of packages/protocol/src/model.ts, built where the rows are.
-create function epoch_ms(t timestamptz) returns bigint language sql immutable strict parallel safe
-  return (extract(epoch from t) * 1000)::bigint;
-
 create function message_json(m messages) returns json language sql stable
   return json_build_object(
     'id', m.id, 'conversationId', m.conversation_id, 'seq', m.seq, 'rev', m.rev, 'type', m.type,
@@ -67,10 +64,10 @@ begin
   end if;
   insert into conversations (id, kind, name, created_by, created_at, settings, settings_rev, settings_xid, clock,
                              last_message_at, participant_count, moved_xid)
-  values (opened, change->>'conversationKind', change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
+  values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
-  select opened, person->>'userId', person->>'role', 1, p_at, 1, p_xid
+  select opened, person->>'userId', (person->>'role')::participant_role, 1, p_at, 1, p_xid
   from jsonb_array_elements(change->'people') person;
   return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true, 'head', head_json(opened));
 end $$;
@@ -143,7 +140,7 @@ begin
   where conversation_id = in_id and user_id = change->>'userId' and left_seq is null;
   if not found then
     return jsonb_build_object('refused', 'not_found');
-  elsif person.role = change->>'role' then
+  elsif person.role::text = change->>'role' then
     return jsonb_build_object('seq', person.rev, 'changed', false);
   elsif person.role = 'owner' and not exists (
       select from participants where conversation_id = in_id and left_seq is null
@@ -151,7 +148,7 @@ begin
     return jsonb_build_object('refused', 'last_owner');
   end if;
   t := tick(in_id, p_xid);
-  update participants set role = change->>'role', rev = t, member_xid = p_xid
+  update participants set role = (change->>'role')::participant_role, rev = t, member_xid = p_xid
   where conversation_id = in_id and user_id = person.user_id;
   return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id), 'participants',
     (select json_agg(participant_json(p)) from participants p
