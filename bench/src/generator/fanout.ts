@@ -196,6 +196,8 @@ export async function runFanout(job: FanoutJob, tell: (message: FromGenerator) =
   const firstSeconds = await firstMessage(rooms);
   const phases: PhaseResult[] = [];
   for (const phase of job.phases) phases.push(await runPhase(rooms, phase, tell));
+  const limit = performance.now() + DRAIN_MS;
+  while (truth.acked < truth.sent && performance.now() < limit) await pause(5);
   truth.missing = rooms.reduce((sum, room) => sum + room.missing, 0);
   for (const client of clients) client.close();
   return { phases, truth, firstSeconds };

@@ -32,6 +32,7 @@ test("time goes to the stage whose code asked for it", () => {
         microseconds: 2,
       },
       { frames: [["execute", `${server}/core/door.ts`]], microseconds: 3 },
+      { frames: [["constructor", `${server}/core/draft.ts`]], microseconds: 30 },
       { frames: [["flush", `${server}/writer/lane.ts`]], microseconds: 4 },
       {
         frames: [
@@ -59,7 +60,7 @@ test("time goes to the stage whose code asked for it", () => {
   );
   expect(stages).toEqual({
     decode: 2,
-    door: 3,
+    door: 33,
     writer: 4,
     sql: 11,
     bus: 0,

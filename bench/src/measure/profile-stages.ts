@@ -34,16 +34,16 @@ const PLACES: readonly [pattern: RegExp, place: Place][] = [
   [/^node:/, "node"],
 ];
 
-const PSEUDO: Readonly<Record<string, Place>> = {
-  "(garbage collector)": "gc",
-  "(program)": "native",
-};
+const PSEUDO: ReadonlyMap<string, Place> = new Map([
+  ["(garbage collector)", "gc"],
+  ["(program)", "native"],
+]);
 
 /** Verbs with which a dialect's functions that face outwards begin. */
 const FACES_OUT = /^(encode|render|frame|serial|stringify|write|push|deliver|send|to[A-Z])/;
 
 function placeOf(functionName: string, url: string): Place {
-  const pseudo = PSEUDO[functionName];
+  const pseudo = PSEUDO.get(functionName);
   if (pseudo) return pseudo;
   for (const [pattern, place] of PLACES) if (pattern.test(url)) return place;
   return "unknown";
