@@ -31,6 +31,7 @@ const LONGEST_DELAY_MS = 1_000;
 export class Lane {
   readonly #options: LaneOptions;
   readonly #queue: Entry[] = [];
+  #changeBatches = 0;
   #running: Promise<void> | null = null;
 
   constructor(options: LaneOptions) {
@@ -99,8 +100,12 @@ export class Lane {
   }
 
   async #change(entries: readonly ChangeEntry[]): Promise<void> {
+    const batch = ++this.#changeBatches;
     const changed = await this.#persist(entries, () =>
-      this.#options.log.change(entries.map((entry) => entry.change)),
+      this.#options.log.change(
+        entries.map((entry) => entry.change),
+        { batch },
+      ),
     );
     if (changed === null) return;
     if (changed === "poisoned") {

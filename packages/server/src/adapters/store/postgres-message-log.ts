@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type {
   Appended,
   AppendOutcome,
@@ -13,7 +14,7 @@ import type { Query } from "./line.ts";
 const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, codes, repeats
   from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`;
 
-const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1)";
+const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1, $2, $3)";
 
 const MARK = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
     read_seq as "readSeq", epoch_ms(read_at) as "readAt"
@@ -36,6 +37,7 @@ interface AppendRow {
 
 /** The message log over one line. Statements: migrations append_messages, apply_changes, mark. */
 export function createMessageLog(query: Query): MessageLog & MarkLog {
+  const lane = randomUUID();
   return {
     async append(drafts, { wait, recheck }): Promise<Appended> {
       const outcomes = new Array<AppendOutcome>(drafts.length);
@@ -58,8 +60,10 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       }
     },
 
-    async change(changes): Promise<Changed> {
+    async change(changes, { batch }): Promise<Changed> {
       const [row] = await query<{ xid: number; at: number; results: ChangeOutcome[] }>(CHANGE, [
+        lane,
+        batch,
         JSON.stringify(changes),
       ]);
       if (row === undefined) throw new Error("apply_changes answered no row");

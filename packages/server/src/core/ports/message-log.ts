@@ -118,8 +118,12 @@ export interface MessageLog {
    * @param recheck the batch may have been stored before: look the ids up as well
    */
   append(drafts: readonly Draft[], options: { wait: boolean; recheck: boolean }): Promise<Appended>;
-  /** Applies the changes in their order. Repeating a batch of unknown outcome is safe: changes are idempotent. */
-  change(changes: readonly Change[]): Promise<Changed>;
+  /**
+   * Applies the changes in their order.
+   * @param batch numbers the batches of this log: the number of the one before again gives what that one gave, so
+   * that a batch of unknown outcome can be repeated
+   */
+  change(changes: readonly Change[], options: { batch: number }): Promise<Changed>;
 }
 
 /** How far somebody has come; a null mark is left where it is. */

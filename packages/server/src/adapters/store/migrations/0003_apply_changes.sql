@@ -230,16 +230,42 @@ begin
   return jsonb_build_object('seq', t, 'changed', true, 'message', message_json(m));
 end $$;
 
+-- The last batch of each lane with its outcome, so that a batch whose answer was lost is answered, not applied
+-- again: most changes cannot be told from themselves once another has come after them.
+create table change_batches (
+  lane text primary key,
+  batch bigint not null,
+  xid xid8,
+  made_at timestamptz,
+  results jsonb
+) with (fillfactor = 50);
+
 -- Applies a batch in order. Each change names its kind, conversationId, by (who) and asRole: the standing the
 -- policy was asked with. If that is no longer so the change answers {"stale": true} and the policy is asked
--- again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}.
-create function apply_changes(p_changes jsonb, out made_xid xid8, out made_at timestamptz, out results jsonb)
+-- again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}. The same lane and
+-- batch number again, with nothing between, gives the first results.
+create function apply_changes(
+  p_lane text, p_batch bigint, p_changes jsonb, out made_xid xid8, out made_at timestamptz, out results jsonb)
 language plpgsql as $$
 declare
   change jsonb;
   result jsonb;
   standing text;
+  last change_batches;
 begin
+  -- The lane's row is taken first: a first try that is still under way is waited for.
+  insert into change_batches (lane, batch) values (p_lane, 0) on conflict do nothing;
+  if found then
+    delete from change_batches b where b.made_at < now() - interval '1 day';
+  end if;
+  select * into last from change_batches b where b.lane = p_lane for no key update;
+  if last.batch = p_batch then
+    made_xid := last.xid;
+    made_at := last.made_at;
+    results := last.results;
+    return;
+  end if;
+
   results := '[]';
   perform 1 from conversations c
   where c.id = any (select (value->>'conversationId')::bigint from jsonb_array_elements(p_changes))
@@ -271,4 +297,7 @@ begin
     end if;
     results := results || jsonb_build_array(result);
   end loop;
+  update change_batches b set batch = p_batch, xid = apply_changes.made_xid, made_at = apply_changes.made_at,
+    results = apply_changes.results
+  where b.lane = p_lane;
 end $$;
