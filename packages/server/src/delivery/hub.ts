@@ -3,7 +3,7 @@ import { createGather } from "../core/gather.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Log } from "../core/ports/log.ts";
 import type { ClockAt, TickReader } from "../core/ports/tick-reader.ts";
-import { Channel } from "./channel.ts";
+import { Channel, type Page } from "./channel.ts";
 import { createFlusher } from "./flusher.ts";
 import { LocalUser } from "./local-user.ts";
 import { missedEvents } from "./missed-events.ts";
@@ -415,13 +415,35 @@ export class Hub {
     }
     for (const session of sessions) session.hold();
     try {
-      const stretch = { conversationId, since, through, visibleFrom: joinedSeq, xid: channel.movedXid };
-      for await (const events of missedEvents(this.#options.reader, stretch)) {
-        for (const session of sessions) session.tell(events);
+      for (const { events, shared } of await this.#readOnce(channel, since, through)) {
+        for (const session of sessions) session.tell(events, shared);
       }
+      for (const session of sessions) session.positionMoved();
     } finally {
       for (const session of sessions) session.release();
     }
+  }
+
+  /** Everybody who is let in by the same change is told the same: it is read and encoded once. */
+  #readOnce(channel: Channel, since: number, through: number): Promise<readonly Page[]> {
+    const known = channel.reading;
+    if (known?.since === since && known.through === through) return known.pages;
+    const { id: conversationId, movedXid: xid } = channel;
+    const read = async (): Promise<readonly Page[]> => {
+      const pages = [];
+      const stretch = { conversationId, since, through, visibleFrom: since + 1, xid };
+      for await (const events of missedEvents(this.#options.reader, stretch)) {
+        pages.push({ events, shared: new SharedFrames(events) });
+      }
+      return pages;
+    };
+    const reading = { since, through, pages: read() };
+    channel.reading = reading;
+    const forget = (): void => {
+      if (channel.reading === reading) channel.reading = null;
+    };
+    reading.pages.then(forget, forget);
+    return reading.pages;
   }
 
   #leave(channel: Channel, user: LocalUser): void {

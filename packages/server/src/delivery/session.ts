@@ -56,6 +56,8 @@ export class Session {
   /** Ticks up to these were told by catch-up and must not be told again, by conversation. */
   #floors: Map<number, number> | null = null;
   #positionDue = false;
+  /** The position has moved while live events were kept back: it is told with them, for it counts them as told. */
+  #positionOwed = false;
   #ended = false;
   /** Not null while it catches up: what it was let into meanwhile. */
   lateJoins: LateJoin[] | null = null;
@@ -100,7 +102,7 @@ export class Session {
     } else {
       this.#tellLive(events);
     }
-    this.#positionMoved();
+    this.positionMoved();
   }
 
   signal(signal: Signal, shared: Map<Codec, Buffer | null>): void {
@@ -117,10 +119,11 @@ export class Session {
     if (frame !== null) this.push(frame);
   }
 
-  /** Events for this session alone, past its backlog: catch-up. */
-  tell(events: readonly Event[]): void {
+  /** Events past its backlog: catch-up. `shared` where others are told the same. */
+  tell(events: readonly Event[], shared?: SharedFrames): void {
     if (events.length === 0) return;
-    const frames = this.outlet.codec.events(events);
+    const { codec } = this.outlet;
+    const frames = shared === undefined ? codec.events(events) : shared.frames(codec);
     if (frames !== null) this.push(frames);
   }
 
@@ -148,7 +151,7 @@ export class Session {
       else this.signal(held, new Map());
     }
     this.#floors = null;
-    if (backlog.length > 0) this.#positionMoved();
+    if (backlog.length > 0 || this.#positionOwed) this.positionMoved();
   }
 
   /** Resolves when what was pushed has been taken, mostly: between the pages of a catch-up. */
@@ -168,7 +171,8 @@ export class Session {
     this.#pendingBytes = 0;
     if (this.#positionDue) {
       this.#positionDue = false;
-      const frame = position(this.userId, this.outlet.codec);
+      this.#positionOwed = this.#holds > 0;
+      const frame = this.#positionOwed ? null : position(this.userId, this.outlet.codec);
       if (frame !== null) {
         if (buffers.length === 1) buffers[0] = join(buffers[0] as Buffer, frame);
         else buffers.push(frame);
@@ -202,7 +206,8 @@ export class Session {
     );
   }
 
-  #positionMoved(): void {
+  /** Its position goes out with the next write that holds nothing back. */
+  positionMoved(): void {
     if (this.#positionDue || this.#ended) return;
     this.#positionDue = true;
     if (this.#pending.length === 0) this.#flusher.due(this);

@@ -23,6 +23,8 @@ export async function resume(
     connection.send(frame("reset", { conversation_id: spelling, reason: "forbidden" }));
   }
   await listening.resume(wish, (report) => finish(connection, report));
+  // The position counts as told what came meanwhile: that goes out before it.
+  connection.release();
   connection.send(frame("resumed", { position: listening.position() }, id));
 }
 
