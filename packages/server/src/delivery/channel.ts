@@ -1,6 +1,12 @@
 import type { Event } from "@parlance/protocol/events.ts";
 import type { LocalUser } from "./local-user.ts";
-import type { Codec } from "./session.ts";
+import type { Codec, SharedFrames } from "./session.ts";
+
+/** Events with their frames, encoded once for all who are told them. */
+export interface Page {
+  readonly events: readonly Event[];
+  readonly shared: SharedFrames;
+}
 
 /** One conversation as this node hears it: its clock here, who listens here, and what waits for a hole to be filled. */
 export class Channel {
@@ -18,6 +24,12 @@ export class Channel {
   /** Events kept back: the clock is not yet known, or something before them is missing. */
   held: Event[] | null = [];
   filling: Promise<void> | null = null;
+  /** What newcomers are being told, while it is read. */
+  reading: {
+    readonly since: number;
+    readonly through: number;
+    readonly pages: Promise<readonly Page[]>;
+  } | null = null;
   /** The position frame of users for whom only this conversation has moved since the horizon, by codec. */
   readonly positionFrames = new Map<Codec, { clock: number; horizon: number; frame: Buffer | null }>();
 

@@ -64,7 +64,7 @@ export function createPresence(options: {
         if (timer !== undefined) {
           clearTimeout(timer);
           leaving.delete(userId);
-        } else if (first) {
+        } else if (first && options.audienceOf(userId).length > 0) {
           const [user] = await users.find([userId]);
           tell(userId, user?.status ?? "online", null, options.audienceOf(userId));
         }
