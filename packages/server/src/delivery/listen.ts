@@ -41,8 +41,9 @@ export function createListen(parts: {
   return async (caller, outlet) => {
     const { userId } = caller;
     if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
-    if (!hub.mayAttach(userId)) throw new TooManySessions();
     await parts.users.arrive(caller);
+    // In one go with attaching, or many that come at once would all find room.
+    if (!hub.mayAttach(userId)) throw new TooManySessions();
     const session = await hub.attach(userId, outlet).catch(() => {
       throw new Refusal("unavailable", "The store cannot be reached, try again", 1);
     });

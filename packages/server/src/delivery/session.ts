@@ -181,6 +181,15 @@ export class Session {
     if (buffers.length > 0) this.outlet.write(buffers);
   }
 
+  /** Writes what is pending at once: the connection is about to be closed. */
+  writeOut(): void {
+    if (this.#ended || this.#pending.length === 0) return;
+    const buffers = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.outlet.write(buffers);
+  }
+
   end(reason: EndReason): void {
     if (this.#ended) return;
     this.#ended = true;

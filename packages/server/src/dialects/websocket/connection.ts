@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from "@parlance/protocol/close-codes.ts";
+import { CLOSE_CODES, type CloseCode } from "@parlance/protocol/close-codes.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { MAX_BAD_FRAMES, type RequestId } from "@parlance/protocol/websocket.ts";
 import type { Caller } from "../../core/caller.ts";
@@ -40,7 +40,10 @@ export class Connection implements WebSocketEvents, Visited {
   readonly #gone: (connection: Connection) => void;
   caller: Caller;
   listening: Listening | null = null;
-  #frames: string[] = [];
+  /** Messages on their way to the store, by the ids their sender gave them. */
+  readonly sending = new Map<string, Promise<unknown>>();
+  /** Frames that wait; null stands for a binary one. */
+  #frames: (string | null)[] = [];
   #working = false;
   #closed = false;
   #released = false;
@@ -119,6 +122,14 @@ export class Connection implements WebSocketEvents, Visited {
   }
 
   text(data: string): void {
+    this.#receive(data);
+  }
+
+  binary(): void {
+    this.#receive(null);
+  }
+
+  #receive(data: string | null): void {
     if (this.#closed) return;
     if (this.#isTooFast()) {
       this.#close(CLOSE_CODES.tooFast, "too many frames");
@@ -127,10 +138,6 @@ export class Connection implements WebSocketEvents, Visited {
     this.#frames.push(data);
     if (this.#frames.length >= MAX_WAITING_FRAMES) this.#transport.pause();
     this.#work();
-  }
-
-  binary(): void {
-    this.#bad(new BadFrame("Binary frames are not taken"));
   }
 
   alive(): void {
@@ -166,8 +173,9 @@ export class Connection implements WebSocketEvents, Visited {
     this.#gone(this);
   }
 
-  #close(code: (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES], reason: string): void {
+  #close(code: CloseCode, reason: string): void {
     this.#closed = true;
+    this.listening?.session.writeOut();
     this.#transport.close(code, reason);
   }
 
@@ -187,19 +195,20 @@ export class Connection implements WebSocketEvents, Visited {
   }
 
   async #workThrough(): Promise<void> {
-    for (let text = this.#frames.shift(); text !== undefined; text = this.#frames.shift()) {
+    for (let data = this.#frames.shift(); data !== undefined; data = this.#frames.shift()) {
       if (this.#closed) break;
       if (this.#frames.length === MAX_WAITING_FRAMES >> 1) this.#transport.resume();
-      await this.#take(text);
+      await this.#take(data);
     }
     this.#working = false;
   }
 
   /** Resolves when the next frame may be begun. */
-  async #take(text: string): Promise<void> {
+  async #take(data: string | null): Promise<void> {
     let request: ClientFrame;
     try {
-      request = decode(text);
+      if (data === null) throw new BadFrame("Binary frames are not taken");
+      request = decode(data);
     } catch (error) {
       this.release();
       this.#bad(error as BadFrame);

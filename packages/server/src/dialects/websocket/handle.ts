@@ -111,7 +111,7 @@ async function sendMessage(
       ? null
       : (await messageOf(connection, { conversation_id: payload.conversation_id, message_id: parent_id }))
           .message.messageId;
-  const stored = await connection.parts.door.execute(
+  const storing = connection.parts.door.execute(
     connection.caller,
     {
       type: "send-message",
@@ -127,6 +127,10 @@ async function sendMessage(
     },
     accepted,
   );
+  if (message_id !== undefined) connection.sending.set(message_id, storing);
+  const stored = await storing.finally(() => {
+    if (message_id !== undefined) connection.sending.delete(message_id);
+  });
   const serverId = spellPrefixed("message", stored.id);
   const ack = {
     conversation_id: conversationId(conversationNumber),
@@ -145,6 +149,8 @@ async function messageOf(
 ) {
   const conversationId = conversationOf(payload.conversation_id);
   const reference = messageReference(payload.message_id);
+  // Said in the same breath as the message it is about, before that could be found.
+  if ("key" in reference) await connection.sending.get(reference.key)?.catch(() => {});
   const found =
     "id" in reference
       ? reference
