@@ -36,6 +36,10 @@ export interface LateJoin {
 /** Events a session may hold while it catches up, before it is told to come back: about 40 MB of small messages. */
 const MAX_HELD_EVENTS = 100_000;
 
+/** What was missed or kept back is told so many events at a time, each lot when the one before is mostly taken. */
+const FED_EVENTS = 25;
+const FED_BYTES = 256 * 1024;
+
 /**
  * One live connection as delivery sees it: a bounded send queue, and a backlog while it catches up.
  */
@@ -58,6 +62,9 @@ export class Session {
   #positionDue = false;
   /** The position has moved while live events were kept back: it is told with them, for it counts them as told. */
   #positionOwed = false;
+  #lettingGo = false;
+  /** Those who wait until nothing is kept back. */
+  #settling: (() => void)[] = [];
   #ended = false;
   /** Not null while it catches up: what it was let into meanwhile. */
   lateJoins: LateJoin[] | null = null;
@@ -79,20 +86,38 @@ export class Session {
     if (this.#ended) return;
     this.#pending.push(frames);
     this.#pendingBytes += frames.length;
-    if (this.#pendingBytes + this.outlet.buffered > this.#maxQueueBytes) {
+    if (this.#pendingBytes > this.#maxQueueBytes) {
       this.end("slow_consumer");
       return;
     }
     if (this.#pending.length === 1 && !this.#positionDue) this.#flusher.due(this);
   }
 
+  /**
+   * Any number of events past its backlog, as fast as they are read: who reads slowly what was missed is no slow
+   * consumer. `shared` where others are told the same.
+   */
+  async feed(events: readonly Event[], shared?: SharedFrames): Promise<void> {
+    if (shared !== undefined && events.length <= FED_EVENTS) {
+      this.tell(events, shared);
+      return await this.paced();
+    }
+    for (let i = 0; i < events.length && !this.#ended; i += FED_EVENTS) {
+      this.tell(events.slice(i, i + FED_EVENTS));
+      await this.paced();
+    }
+  }
+
+  /** Resolves when more may be told: at once while little waits. */
+  async paced(): Promise<void> {
+    if (!this.#ended && this.#pendingBytes + this.outlet.buffered > FED_BYTES) await this.drained();
+  }
+
   /** Live events of one conversation; `shared` holds what was encoded for the listeners before this one. */
   deliver(events: readonly Event[], shared: SharedFrames): void {
     if (this.#ended) return;
-    if (this.#holds > 0) {
-      this.#heldEvents += events.length;
-      if (this.#heldEvents > MAX_HELD_EVENTS) this.end("slow_consumer");
-      else this.#backlog.push(events);
+    if (this.#isHolding) {
+      this.#keepBack(events, events.length);
       return;
     }
     const own = shared.isOrigin(this.id);
@@ -107,8 +132,8 @@ export class Session {
 
   signal(signal: Signal, shared: Map<Codec, Buffer | null>): void {
     if (this.#ended) return;
-    if (this.#holds > 0) {
-      this.#backlog.push(signal);
+    if (this.#isHolding) {
+      this.#keepBack(signal, 1);
       return;
     }
     let frame = shared.get(this.outlet.codec);
@@ -142,16 +167,55 @@ export class Session {
 
   release(): void {
     this.#holds--;
-    if (this.#holds > 0 || this.#ended) return;
-    const backlog = this.#backlog;
-    this.#backlog = [];
-    this.#heldEvents = 0;
-    for (const held of backlog) {
-      if (!("type" in held)) this.#tellLive(held);
-      else this.signal(held, new Map());
+    if (this.#holds > 0 || this.#ended || this.#lettingGo) return;
+    void this.#letGo();
+  }
+
+  /** Resolves when nothing is kept back any more, or it has ended. */
+  async settled(): Promise<void> {
+    if (this.#isHolding && !this.#ended) await new Promise<void>((resolve) => this.#settling.push(resolve));
+  }
+
+  get #isHolding(): boolean {
+    return this.#holds > 0 || this.#lettingGo;
+  }
+
+  #keepBack(held: readonly Event[] | Signal, events: number): void {
+    this.#heldEvents += events;
+    if (this.#heldEvents > MAX_HELD_EVENTS) this.end("slow_consumer");
+    else this.#backlog.push(held);
+  }
+
+  /** Tells what was kept back, in one go where it is little. Stops where it is to be kept back again. */
+  async #letGo(): Promise<void> {
+    this.#lettingGo = true;
+    let told = 0;
+    for (; told < this.#backlog.length && this.#holds === 0 && !this.#ended; told++) {
+      const held = this.#backlog[told] as readonly Event[] | Signal;
+      if ("type" in held) {
+        const frame = this.outlet.codec.signal(held);
+        if (frame !== null) this.push(frame);
+      } else {
+        const due = this.#due(held);
+        if (due.length <= FED_EVENTS) this.tell(due);
+        else await this.feed(due);
+      }
+      if (this.#pendingBytes + this.outlet.buffered > FED_BYTES) await this.drained();
     }
+    this.#lettingGo = false;
+    this.#backlog.splice(0, told);
+    this.#heldEvents = this.#backlog.reduce((sum, held) => sum + ("type" in held ? 1 : held.length), 0);
+    if (told > 0) this.#positionOwed = true;
+    if (this.#holds > 0 || this.#ended) return;
     this.#floors = null;
-    if (backlog.length > 0 || this.#positionOwed) this.positionMoved();
+    if (this.#positionOwed) this.positionMoved();
+    this.#settle();
+  }
+
+  #settle(): void {
+    const settling = this.#settling;
+    this.#settling = [];
+    for (const resolve of settling) resolve();
   }
 
   /** Resolves when what was pushed has been taken, mostly: between the pages of a catch-up. */
@@ -166,12 +230,16 @@ export class Session {
     join: (frames: Buffer, position: Buffer) => Buffer,
   ): void {
     if (this.#ended) return;
+    if (this.#pendingBytes + this.outlet.buffered > this.#maxQueueBytes) {
+      this.end("slow_consumer");
+      return;
+    }
     const buffers = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
     if (this.#positionDue) {
       this.#positionDue = false;
-      this.#positionOwed = this.#holds > 0;
+      this.#positionOwed = this.#isHolding;
       const frame = this.#positionOwed ? null : position(this.userId, this.outlet.codec);
       if (frame !== null) {
         if (buffers.length === 1) buffers[0] = join(buffers[0] as Buffer, frame);
@@ -195,6 +263,7 @@ export class Session {
     this.#ended = true;
     this.#pending = [];
     this.#backlog = [];
+    this.#settle();
     this.outlet.end(reason);
   }
 
@@ -203,15 +272,18 @@ export class Session {
     this.#ended = true;
     this.#pending = [];
     this.#backlog = [];
+    this.#settle();
+  }
+
+  #tellLive(events: readonly Event[]): void {
+    this.tell(this.#due(events));
   }
 
   /** Of live events, those that catch-up has not told and that this session did not send. */
-  #tellLive(events: readonly Event[]): void {
+  #due(events: readonly Event[]): Event[] {
     const floors = this.#floors;
-    this.tell(
-      events.filter(
-        (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
-      ),
+    return events.filter(
+      (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
     );
   }
 

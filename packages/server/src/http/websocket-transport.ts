@@ -33,6 +33,8 @@ export interface WebSocketTransport {
 /** After a close frame the peer has so long to answer it. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const LOW_WATER_BYTES = 256 * 1024;
+/** Up to here copying the frames together is cheaper than a write of many parts. */
+const MAX_JOINED_BYTES = 64 * 1024;
 
 export interface WebSocketAcceptor {
   accept(upgrade: UpgradeRequest, opened: (transport: WebSocketTransport) => WebSocketEvents): void;
@@ -74,13 +76,13 @@ function createTransport(ws: WebSocket, socket: Duplex): WebSocketTransport {
   return {
     write(frames) {
       if (ws.readyState !== ws.OPEN) return;
-      if (frames.length === 1) {
-        socket.write(frames[0]);
-        return;
+      if (frames.length === 1) socket.write(frames[0]);
+      else if (bytesOf(frames) <= MAX_JOINED_BYTES) socket.write(Buffer.concat(frames));
+      else {
+        socket.cork();
+        for (const frame of frames) socket.write(frame);
+        socket.uncork();
       }
-      socket.cork();
-      for (const frame of frames) socket.write(frame);
-      socket.uncork();
     },
     get buffered() {
       return socket.writableLength;
@@ -109,6 +111,12 @@ function createTransport(ws: WebSocket, socket: Duplex): WebSocketTransport {
     },
     cut: () => ws.terminate(),
   };
+}
+
+function bytesOf(frames: readonly Buffer[]): number {
+  let bytes = 0;
+  for (const frame of frames) bytes += frame.length;
+  return bytes;
 }
 
 /** One complete, unmasked, final text frame (RFC 6455, 5.2), shared by all who are told the same. */

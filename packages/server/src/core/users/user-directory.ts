@@ -10,8 +10,8 @@ const MAX_AGE_MS = 60_000;
 
 /** Who exists, and what they are called. */
 export interface UserDirectory {
-  /** Makes sure that the caller has a row, under the name it came with. Refuses the deactivated. Resolves to the name. */
-  arrive(caller: Caller): Promise<string | null>;
+  /** Makes sure that the caller has a row, under the name it came with. Refuses the deactivated. Gives the name, at once where it is known. */
+  arrive(caller: Caller): string | null | Promise<string | null>;
   /** Makes sure that people whom a caller names exist, or refuses with `not_found`. */
   meet(caller: Caller, userIds: readonly string[]): Promise<void>;
 }
@@ -31,16 +31,20 @@ export function createUserDirectory(options: {
     return new Map(arrivals.map((one, i) => [one, found.get((users[i] as { id: string }).id) as UserRecord]));
   });
 
+  const firstArrival = async (userId: string, name: string | null): Promise<string | null> => {
+    const record = await welcome(JSON.stringify({ id: userId, name }));
+    if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
+    const found = record?.name ?? null;
+    names.set(userId, { name: found });
+    return found;
+  };
+
   return {
-    async arrive({ userId, name }) {
+    arrive({ userId, name }) {
       if (userId === null) return null;
       const known = names.get(userId);
       if (known !== undefined && (name === null || name === known.name)) return known.name;
-      const record = await welcome(JSON.stringify({ id: userId, name }));
-      if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
-      const found = record?.name ?? null;
-      names.set(userId, { name: found });
-      return found;
+      return firstArrival(userId, name);
     },
 
     async meet(caller, userIds) {

@@ -216,12 +216,13 @@ export class Connection implements WebSocketEvents, Visited {
     }
     this.#badFrames = 0;
     if (request.event !== "resume") this.release();
-    const { promise: accepted, resolve } = Promise.withResolvers<void>();
-    const settled = handle(this, request, resolve).catch((error: unknown) => {
-      const messageId = request.event === "message.send" ? request.payload.message_id : undefined;
-      this.send(errorFrame(this.#refusalOf(error), request.id, messageId));
+    await new Promise<void>((resolve) => {
+      handle(this, request, resolve).then(resolve, (error: unknown) => {
+        const messageId = request.event === "message.send" ? request.payload.message_id : undefined;
+        this.send(errorFrame(this.#refusalOf(error), request.id, messageId));
+        resolve();
+      });
     });
-    await Promise.race([accepted, settled]);
     if (request.event === "resume") this.release();
   }
 
