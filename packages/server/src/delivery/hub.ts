@@ -132,12 +132,9 @@ export class Hub {
     return user === undefined ? this.#head : this.#head + this.#names(user);
   }
 
+  /** What was told here; 0 of a conversation whose clock is not known yet. */
   clocks(): { conversationId: number; clock: number }[] {
-    const known = [];
-    for (const channel of this.#channels.values()) {
-      if (channel.clock > 0) known.push({ conversationId: channel.id, clock: channel.clock });
-    }
-    return known;
+    return [...this.#channels.values()].map(({ id, clock }) => ({ conversationId: id, clock }));
   }
 
   userIds(): string[] {

@@ -1,5 +1,5 @@
 import type { Log } from "../core/ports/log.ts";
-import type { TickReader } from "../core/ports/tick-reader.ts";
+import type { SweepAnswer, SweepWish, TickReader } from "../core/ports/tick-reader.ts";
 import type { Hub } from "./hub.ts";
 
 export interface Sweep {
@@ -32,11 +32,27 @@ export function startSweep(options: {
     const at = Math.floor(options.now() / 1_000);
     const epoch = await reader.epoch();
     const known = { clocks: hub.clocks(), userIds: hub.userIds(), since: hub.horizon };
-    const { horizon, ahead, joined } = await reader.sweep(known);
+    const { horizon, ...answer } = await reader.sweep(known);
+    const late = await latecomers(known);
+    const ahead = [...answer.ahead, ...late.ahead];
+    const joined = [...answer.joined, ...late.joined];
     await Promise.all(ahead.map((clock) => hub.catchUpTo(clock)));
     await Promise.all(joined.map((one) => hub.join(one.userId, one.conversationId, one.joinedSeq)));
     if (hub.epoch !== "" && hub.epoch !== epoch) options.onNewEpoch();
     hub.advance(epoch, horizon, at);
+  };
+
+  /**
+   * Of whoever came while the store was being asked: they may have looked before the horizon was read and not
+   * have seen all that lies before it.
+   */
+  const latecomers = async (known: SweepWish): Promise<Pick<SweepAnswer, "ahead" | "joined">> => {
+    const channels = new Set(known.clocks.map((clock) => clock.conversationId));
+    const users = new Set(known.userIds);
+    const clocks = hub.clocks().filter((clock) => !channels.has(clock.conversationId));
+    const userIds = hub.userIds().filter((userId) => !users.has(userId));
+    if (clocks.length + userIds.length === 0) return { ahead: [], joined: [] };
+    return await reader.sweep({ clocks, userIds, since: known.since });
   };
 
   const run = (): Promise<void> => {

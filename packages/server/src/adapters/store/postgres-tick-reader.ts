@@ -35,11 +35,14 @@ const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXi
   from participants p join conversations c on c.id = p.conversation_id
   where p.user_id = $1 collate "C"`;
 
-/** Rows hold their latest tick only: the greatest of those that an older transaction made is the tick before. */
+/**
+ * The greatest tick of an older transaction that rows still tell of. Of messages none is lost: a row keeps the
+ * transaction that stored it beside that of its latest change.
+ */
 const TICK_BEFORE = `select greatest(
-    coalesce((select m.rev from messages m where m.conversation_id = $1 and m.rev = m.seq and m.xid < $2::text::xid8
+    coalesce((select m.seq from messages m where m.conversation_id = $1 and m.xid < $2::text::xid8
               order by m.seq desc limit 1), 0),
-    coalesce((select m.rev from messages m where m.conversation_id = $1 and m.rev <> m.seq and m.xid < $2::text::xid8
+    coalesce((select m.rev from messages m where m.conversation_id = $1 and m.rev <> m.seq and m.changed_xid < $2::text::xid8
               order by m.rev desc limit 1), 0),
     coalesce((select max(p.rev) from participants p where p.conversation_id = $1 and p.member_xid < $2::text::xid8), 0),
     coalesce((select c.settings_rev from conversations c where c.id = $1 and c.settings_xid < $2::text::xid8), 0)

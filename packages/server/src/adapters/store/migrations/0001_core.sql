@@ -109,7 +109,9 @@ create table messages (
   id bigint not null,
   n bigint not null,
   rev bigint not null,
+  -- The transaction that stored it, and that of its latest change.
   xid xid8 not null,
+  changed_xid xid8,
   parent_id bigint,
   content_hash bigint,
   client_time bigint,

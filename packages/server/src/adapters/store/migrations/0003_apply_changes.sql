@@ -213,15 +213,15 @@ begin
   if change->>'kind' = 'edit' then
     insert into message_history (conversation_id, message_id, rev, content, replaced_at)
     values (in_id, m.id, m.rev, m.content, p_at);
-    update messages set content = change->>'content', edited_at = p_at, rev = t, xid = p_xid
+    update messages set content = change->>'content', edited_at = p_at, rev = t, changed_xid = p_xid
     where conversation_id = in_id and seq = m.seq returning * into m;
   elsif change->>'kind' = 'delete' then
     delete from message_history where conversation_id = in_id and message_id = m.id;
     delete from reactions where conversation_id = in_id and message_id = m.id;
-    update messages set content = '', metadata = null, reactions = null, deleted_at = p_at, rev = t, xid = p_xid
+    update messages set content = '', metadata = null, reactions = null, deleted_at = p_at, rev = t, changed_xid = p_xid
     where conversation_id = in_id and seq = m.seq returning * into m;
   else
-    update messages set rev = t, xid = p_xid, reactions = (
+    update messages set rev = t, changed_xid = p_xid, reactions = (
       select jsonb_object_agg(emoji, n) from (
         select emoji, count(*) as n from reactions
         where conversation_id = in_id and message_id = m.id group by emoji) s)
