@@ -31,6 +31,11 @@ export interface CatchUpReport {
 /** Clocks of servers and of the database may differ by so much; marks told twice do no harm. */
 const MARKS_OVERLAP_MS = 60_000;
 
+interface Parts {
+  readonly hub: Hub;
+  readonly reader: TickReader;
+}
+
 interface Start {
   readonly moved: MovedConversation;
   readonly since: number;
@@ -41,56 +46,65 @@ interface Start {
  * `finish`, what is personal; then what came meanwhile. Where it cannot, the report says so: never silence.
  */
 export async function catchUp(
-  { hub, reader }: { readonly hub: Hub; readonly reader: TickReader },
+  parts: Parts,
   session: Session,
   wish: ResumeWish,
   finish: (report: CatchUpReport) => Promise<void>,
 ): Promise<void> {
+  const { hub, reader } = parts;
   // Order matters: first keep back what is live, then look.
   session.hold();
   session.lateJoins = [];
+  const floors = new Map<number, number>();
   try {
     const reset = await impossible(hub, reader, wish);
-    if (reset !== null) {
-      await finish({ resets: [reset], told: [], unnamed: [], marks: [] });
-      return;
-    }
-    const resets: Reset[] = [];
-    const starts =
-      wish.kind === "position"
-        ? await fromPosition(reader, session, wish)
-        : await fromClocks(reader, session, wish, resets);
-    const floors = new Map<number, number>();
-    const told: number[] = [];
-    for (const { moved, since } of starts) {
-      if (since > moved.clock) {
-        resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
-        continue;
-      }
-      const through = moved.leftSeq ?? moved.clock;
-      floors.set(moved.conversationId, through);
-      if (since >= through) continue;
-      await tellStretch(reader, session, moved, since, through);
-      told.push(moved.conversationId);
-      if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
-    }
+    if (reset === null) await tellAll(parts, session, wish, floors, finish);
+    else await finish({ resets: [reset], told: [], unnamed: [], marks: [] });
+    // Last, for they may come until the very end.
     for (const join of session.lateJoins) {
       if (floors.has(join.conversationId)) continue;
       const stretch = { ...join, visibleFrom: join.since + 1, xid: 0 };
-      for await (const events of missedEvents(reader, stretch)) session.tell(events);
+      for await (const events of missedEvents(reader, stretch)) await session.feed(events);
       floors.set(join.conversationId, join.through);
     }
-    // Positions are made of what the hub has told: it must not lag behind what this session was told.
-    for (const { moved } of starts) if (moved.leftSeq === null) await hub.catchUpTo(moved);
-    const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
-    const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
-    const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
-    await finish({ resets, told, unnamed, marks });
     session.raiseFloors(floors);
   } finally {
     session.lateJoins = null;
     session.release();
   }
+}
+
+async function tellAll(
+  { hub, reader }: Parts,
+  session: Session,
+  wish: ResumeWish,
+  floors: Map<number, number>,
+  finish: (report: CatchUpReport) => Promise<void>,
+): Promise<void> {
+  const resets: Reset[] = [];
+  const starts =
+    wish.kind === "position"
+      ? await fromPosition(reader, session, wish)
+      : await fromClocks(reader, session, wish, resets);
+  const told: number[] = [];
+  for (const { moved, since } of starts) {
+    if (since > moved.clock) {
+      resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
+      continue;
+    }
+    const through = moved.leftSeq ?? moved.clock;
+    floors.set(moved.conversationId, through);
+    if (since >= through) continue;
+    await tellStretch(reader, session, moved, since, through);
+    told.push(moved.conversationId);
+    if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
+  }
+  // Positions are made of what the hub has told: it must not lag behind what this session was told.
+  for (const { moved } of starts) if (moved.leftSeq === null) await hub.catchUpTo(moved);
+  const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
+  const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
+  const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
+  await finish({ resets, told, unnamed, marks });
 }
 
 async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promise<Reset | null> {
@@ -148,8 +162,7 @@ async function tellStretch(
   const { conversationId, movedXid: xid } = moved;
   for await (const events of missedEvents(reader, { conversationId, since, through, visibleFrom, xid })) {
     if (session.ended) return;
-    session.tell(events);
-    await session.drained();
+    await session.feed(events);
   }
 }
 

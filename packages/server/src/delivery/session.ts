@@ -95,13 +95,9 @@ export class Session {
 
   /**
    * Any number of events past its backlog, as fast as they are read: who reads slowly what was missed is no slow
-   * consumer. `shared` where others are told the same.
+   * consumer.
    */
-  async feed(events: readonly Event[], shared?: SharedFrames): Promise<void> {
-    if (shared !== undefined && events.length <= FED_EVENTS) {
-      this.tell(events, shared);
-      return await this.paced();
-    }
+  async feed(events: readonly Event[]): Promise<void> {
     for (let i = 0; i < events.length && !this.#ended; i += FED_EVENTS) {
       this.tell(events.slice(i, i + FED_EVENTS));
       await this.paced();
@@ -280,11 +276,11 @@ export class Session {
   }
 
   /** Of live events, those that catch-up has not told and that this session did not send. */
-  #due(events: readonly Event[]): Event[] {
+  #due(events: readonly Event[]): readonly Event[] {
     const floors = this.#floors;
-    return events.filter(
-      (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
-    );
+    return events
+      .map((event) => newsSince(event, floors?.get(event.conversationId) ?? 0))
+      .filter((event) => event !== null && !isFrom(event, this.id)) as Event[];
   }
 
   /** Its position goes out with the next write that holds nothing back. */
@@ -293,6 +289,17 @@ export class Session {
     this.#positionDue = true;
     if (this.#pending.length === 0) this.#flusher.due(this);
   }
+}
+
+/**
+ * What an event says to somebody who has everything up to `floor`. Told from the store, a message comes in its
+ * latest state, which may be newer than the floor though its place is below it: then only its change is news.
+ */
+function newsSince(event: Event, floor: number): Event | null {
+  if (event.seq > floor) return event;
+  if (event.type === "conversation.changed" || event.message.rev <= floor) return null;
+  const { conversationId, xid, message } = event;
+  return { type: "message.updated", conversationId, seq: message.rev, xid, message };
 }
 
 function isFrom(event: Event, sessionId: string): boolean {

@@ -17,8 +17,10 @@ export interface ConnectionLimits {
   readonly maxFramesPerSecond: number;
 }
 
-/** A visit comes every so often; a token's end is noticed then. */
-export const VISIT_SECONDS = 4;
+/** A visit comes at least so often; a token's end is noticed then. */
+const LONGEST_VISIT_SECONDS = 4;
+export const visitSeconds = (heartbeatSeconds: number): number =>
+  Math.min(heartbeatSeconds, LONGEST_VISIT_SECONDS);
 /** Frames read ahead while one is being worked on; then the client waits. */
 const MAX_WAITING_FRAMES = 256;
 /**
@@ -151,7 +153,8 @@ export class Connection implements WebSocketEvents, Visited {
       return;
     }
     this.#silentVisits++;
-    const visitsPerHeartbeat = Math.max(1, Math.round(this.#limits.heartbeatSeconds / VISIT_SECONDS));
+    const { heartbeatSeconds } = this.#limits;
+    const visitsPerHeartbeat = Math.round(heartbeatSeconds / visitSeconds(heartbeatSeconds));
     if (this.#silentVisits > 2 * visitsPerHeartbeat) this.#transport.cut();
     else if (this.#silentVisits % visitsPerHeartbeat === 0) this.#transport.ping();
   }

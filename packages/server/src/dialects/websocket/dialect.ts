@@ -5,7 +5,7 @@ import { startHeartbeat } from "../../http/heartbeat.ts";
 import type { UpgradeRequest } from "../../http/upgrades.ts";
 import { createWebSocketAcceptor, type WebSocketEvents } from "../../http/websocket-transport.ts";
 import type { Dialect, DialectParts } from "../dialect.ts";
-import { Connection, type ConnectionLimits, errorFrame, VISIT_SECONDS } from "./connection.ts";
+import { Connection, type ConnectionLimits, errorFrame, visitSeconds } from "./connection.ts";
 import { restScope } from "./rest.ts";
 
 /** Document 004: JSON events over `/ws`, history and inbox under `/api/v1/chat` and `/api/v1/chats`. */
@@ -14,7 +14,7 @@ export function createWebSocketDialect(
   limits: ConnectionLimits & { readonly maxFrameBytes: number },
 ): Dialect {
   const acceptor = createWebSocketAcceptor(limits);
-  const heartbeat = startHeartbeat(VISIT_SECONDS * 1_000);
+  const heartbeat = startHeartbeat(visitSeconds(limits.heartbeatSeconds) * 1_000);
   const connections = new Set<Connection>();
 
   const accept = async (upgrade: UpgradeRequest): Promise<void> => {

@@ -25,6 +25,7 @@ export async function resume(
   await listening.resume(wish, (report) => finish(connection, report));
   // The position counts as told what came meanwhile: that goes out before it.
   connection.release();
+  await listening.session.settled();
   connection.send(frame("resumed", { position: listening.position() }, id));
 }
 
@@ -42,9 +43,11 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
   });
   for (const { head, unread } of entries) {
     connection.send(frame("conversation.changed", conversationPayload(head, { unread })));
+    await connection.listening?.session.paced();
   }
   for (const { conversationId, ...marks } of report.marks) {
     connection.send(signalFrame({ type: "receipt", conversationId, marks }));
+    await connection.listening?.session.paced();
   }
 }
 
