@@ -1,4 +1,5 @@
 import type { Status } from "@parlance/protocol/model.ts";
+import { createGather } from "../gather.ts";
 import type { Bus } from "../ports/bus.ts";
 import type { Log } from "../ports/log.ts";
 import type { PresenceRegistry } from "../ports/presence-registry.ts";
@@ -6,6 +7,9 @@ import type { UserStore } from "../ports/reader.ts";
 
 /** A connection that comes back within this time was never away: reloading a page makes no noise. */
 const OFFLINE_DELAY_MS = 2_000;
+/** Those who have gone are looked through so often, and stored together: thousands may go at once. */
+const ROUND_MS = 500;
+const MAX_STORED_AT_ONCE = 1_000;
 
 /** Who is here: from connections, with the status a user has chosen laid over it. */
 export interface Presence {
@@ -27,7 +31,12 @@ export function createPresence(options: {
   readonly log: Log;
 }): Presence {
   const { registry, users, bus } = options;
-  const leaving = new Map<string, NodeJS.Timeout>();
+  /** Users without a connection who may come back, in the order in which they went. */
+  const leaving = new Map<string, { readonly wentAt: number; readonly audience: readonly number[] }>();
+  let timer: NodeJS.Timeout | null = null;
+  const statusOf = createGather(async (ids: readonly string[]) => {
+    return new Map((await users.find(ids)).map((user) => [user.id, user.status]));
+  });
   const working = new Set<Promise<void>>();
 
   const tell = (
@@ -48,44 +57,52 @@ export function createPresence(options: {
     working.add(running);
   };
 
-  const gone = async (userId: string, audience: readonly number[]): Promise<void> => {
-    leaving.delete(userId);
-    if ((await registry.online([userId])).has(userId)) return;
+  const lookThrough = async (): Promise<void> => {
     const at = options.now();
-    tell(userId, "offline", at, audience);
-    await users.setLastSeen([userId], at);
+    const gone: string[] = [];
+    for (const [userId, { wentAt }] of leaving) {
+      if (at - wentAt < OFFLINE_DELAY_MS || gone.length === MAX_STORED_AT_ONCE) break;
+      gone.push(userId);
+    }
+    if (gone.length === 0) return;
+    const online = await registry.online(gone);
+    for (const userId of gone) {
+      const left = leaving.get(userId);
+      leaving.delete(userId);
+      if (left !== undefined && !online.has(userId)) tell(userId, "offline", left.wentAt, left.audience);
+    }
+    await users.setLastSeen(gone, at);
+  };
+
+  const arm = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = leaving.size === 0 ? null : setTimeout(() => work(() => lookThrough().finally(arm)), ROUND_MS);
   };
 
   return {
     opened: (userId, sessionId) =>
       work(async () => {
         const first = await registry.opened(userId, sessionId);
-        const timer = leaving.get(userId);
-        if (timer !== undefined) {
-          clearTimeout(timer);
-          leaving.delete(userId);
-        } else if (first && options.audienceOf(userId).length > 0) {
-          const [user] = await users.find([userId]);
-          tell(userId, user?.status ?? "online", null, options.audienceOf(userId));
-        }
+        const cameBack = leaving.delete(userId);
+        if (!first || cameBack || options.audienceOf(userId).length === 0) return;
+        tell(userId, (await statusOf(userId)) ?? "online", null, options.audienceOf(userId));
       }),
     closed: (userId, sessionId, audience) =>
       work(async () => {
         if (!(await registry.closed(userId, sessionId))) return;
-        leaving.set(
-          userId,
-          setTimeout(() => work(() => gone(userId, audience)), OFFLINE_DELAY_MS),
-        );
+        leaving.set(userId, { wentAt: options.now(), audience });
+        if (timer === null) arm();
       }),
     async setStatus(userId, status) {
       await users.setStatus(userId, status);
       tell(userId, status, null, options.audienceOf(userId));
     },
     async drain() {
-      for (const timer of leaving.values()) clearTimeout(timer);
+      if (timer !== null) clearTimeout(timer);
+      await Promise.all(working);
       const ids = [...leaving.keys()];
       leaving.clear();
-      await Promise.all(working);
+      if (timer !== null) clearTimeout(timer);
       if (ids.length > 0) await users.setLastSeen(ids, options.now()).catch(() => {});
     },
   };
