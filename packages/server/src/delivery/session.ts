@@ -33,8 +33,13 @@ export interface LateJoin {
   readonly through: number;
 }
 
-/** Events a session may hold while it catches up, before it is told to come back: about 40 MB of small messages. */
-const MAX_HELD_EVENTS = 100_000;
+/**
+ * What a session may keep back while it catches up, before it is told to come back: bytes, roughly. More than the
+ * send queue, for the events are mostly shared with other listeners and the connection may well be reading.
+ */
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
+/** What an event or signal costs beside its content. */
+const HELD_BYTES = 400;
 
 /** What was missed or kept back is told so many events at a time, each lot when the one before is mostly taken. */
 const FED_EVENTS = 25;
@@ -56,7 +61,7 @@ export class Session {
   #backlog: (readonly Event[] | Signal)[] = [];
   /** How many have asked to keep them back: a new session starts with one. */
   #holds = 1;
-  #heldEvents = 0;
+  #heldBytes = 0;
   /** Ticks up to these were told by catch-up and must not be told again, by conversation. */
   #floors: Map<number, number> | null = null;
   #positionDue = false;
@@ -113,7 +118,7 @@ export class Session {
   deliver(events: readonly Event[], shared: SharedFrames): void {
     if (this.#ended) return;
     if (this.#isHolding) {
-      this.#keepBack(events, events.length);
+      this.#keepBack(events);
       return;
     }
     const own = shared.isOrigin(this.id);
@@ -129,7 +134,7 @@ export class Session {
   signal(signal: Signal, shared: Map<Codec, Buffer | null>): void {
     if (this.#ended) return;
     if (this.#isHolding) {
-      this.#keepBack(signal, 1);
+      this.#keepBack(signal);
       return;
     }
     let frame = shared.get(this.outlet.codec);
@@ -176,9 +181,9 @@ export class Session {
     return this.#holds > 0 || this.#lettingGo;
   }
 
-  #keepBack(held: readonly Event[] | Signal, events: number): void {
-    this.#heldEvents += events;
-    if (this.#heldEvents > MAX_HELD_EVENTS) this.end("slow_consumer");
+  #keepBack(held: readonly Event[] | Signal): void {
+    this.#heldBytes += heldBytes(held);
+    if (this.#heldBytes > MAX_HELD_BYTES) this.end("slow_consumer");
     else this.#backlog.push(held);
   }
 
@@ -200,7 +205,7 @@ export class Session {
     }
     this.#lettingGo = false;
     this.#backlog.splice(0, told);
-    this.#heldEvents = this.#backlog.reduce((sum, held) => sum + ("type" in held ? 1 : held.length), 0);
+    this.#heldBytes = this.#backlog.reduce((sum, held) => sum + heldBytes(held), 0);
     if (told > 0) this.#positionOwed = true;
     if (this.#holds > 0 || this.#ended) return;
     this.#floors = null;
@@ -300,6 +305,13 @@ function newsSince(event: Event, floor: number): Event | null {
   if (event.type === "conversation.changed" || event.message.rev <= floor) return null;
   const { conversationId, xid, message } = event;
   return { type: "message.updated", conversationId, seq: message.rev, xid, message };
+}
+
+function heldBytes(held: readonly Event[] | Signal): number {
+  if ("type" in held) return HELD_BYTES;
+  let bytes = 0;
+  for (const event of held) bytes += HELD_BYTES + ("message" in event ? event.message.content.length : 0);
+  return bytes;
 }
 
 function isFrom(event: Event, sessionId: string): boolean {

@@ -22,7 +22,10 @@ test("clients that stop reading are closed with 4008, others hear everything, an
   const conversation = await openConversation(ann, ["bob", "slow"], "Slow");
   const readers = await Promise.all(Array.from({ length: 4 }, () => connect(server, { user: "slow" })));
   const position = readers[0]?.position() as string;
-  for (const reader of readers) reader.socket.pause();
+  for (const reader of readers) {
+    await reader.ask("ping");
+    reader.socket.pause();
+  }
   const before = residentMegabytes(server.pid);
   const text = "x".repeat(9_900);
   const rounds = 150;
@@ -33,10 +36,12 @@ test("clients that stop reading are closed with 4008, others hear everything, an
   await listener.until(() => listener.all("message.receive").length === total, "all messages");
   // 15 MB to each of four: held for as long as they do not read, they would stand out.
   expect(residentMegabytes(server.pid) - before).toBeLessThan(150);
+  for (const reader of readers) reader.socket.resume();
+  const codes = (await Promise.all(readers.map((reader) => reader.closed))).map(({ code }) => code);
+  // The close frame stands behind what the kernel holds; where that takes too long, the connection is cut.
+  for (const code of codes) expect([4008, 1006]).toContain(code);
+  expect(codes).toContain(4008);
   for (const reader of readers) {
-    reader.socket.resume();
-    // The close frame stands behind what the kernel holds; where that took too long, the connection was cut.
-    expect([4008, 1006]).toContain((await reader.closed).code);
     const told = reader.all("message.receive").map((message) => message.seq);
     expect(told).toEqual(told.map((_, i) => i + 2));
     expect(told.length).toBeLessThan(total);
@@ -47,31 +52,6 @@ test("clients that stop reading are closed with 4008, others hear everything, an
   const seqs = back.all("message.receive").map((message) => message.seq);
   expect(seqs).toEqual(Array.from({ length: total }, (_, i) => i + 2));
   expect((await ann.ask("ping")).event).toBe("pong");
-});
-
-test("the close code of a slow consumer reaches it where it reads on at once", async () => {
-  const ann = await connect(server, { user: "ann2" });
-  const conversation = await openConversation(ann, ["slow2"]);
-  const reader = await connect(server, { user: "slow2" });
-  reader.socket.pause();
-  const text = "x".repeat(9_900);
-  let sent = 0;
-  const flood = async (): Promise<void> => {
-    while (sent < 3_000 && reader.socket.readyState === reader.socket.OPEN) {
-      await Promise.all(Array.from({ length: 20 }, () => say(ann, conversation, text)));
-      sent += 20;
-      if (sent % 200 === 0) {
-        reader.socket.resume();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        reader.socket.pause();
-      }
-    }
-  };
-  await flood();
-  reader.socket.resume();
-  await Promise.race([reader.closed, new Promise((resolve) => setTimeout(resolve, 500))]);
-  if (reader.socket.readyState === reader.socket.CLOSED) expect((await reader.closed).code).toBe(4008);
-  await reader.close();
 });
 
 test("a connection that answers no pings is cut, one that does lives, also when it says nothing", async () => {
