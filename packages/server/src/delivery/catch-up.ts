@@ -84,7 +84,7 @@ async function tellAll(
   const resets: Reset[] = [];
   const starts =
     wish.kind === "position"
-      ? await fromPosition(reader, session, wish)
+      ? await fromPosition(hub, reader, session, wish)
       : await fromClocks(reader, session, wish, resets);
   const told: number[] = [];
   for (const { moved, since } of starts) {
@@ -92,15 +92,15 @@ async function tellAll(
       resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
       continue;
     }
-    const through = moved.leftSeq ?? moved.clock;
+    // Up to where the hub stands, and not where the store stood: then what it kept back so far is all told here, in
+    // its latest state, and what it says next begins behind it.
+    const through = moved.leftSeq ?? (await hub.toldTo(session.userId, moved));
     floors.set(moved.conversationId, through);
     if (since >= through) continue;
     await tellStretch(reader, session, moved, since, through);
     told.push(moved.conversationId);
     if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
   }
-  // Positions are made of what the hub has told: it must not lag behind what this session was told.
-  for (const { moved } of starts) if (moved.leftSeq === null) await hub.catchUpTo(moved);
   const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
   const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
   const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
@@ -119,11 +119,14 @@ async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promi
 }
 
 async function fromPosition(
+  hub: Hub,
   reader: TickReader,
   session: Session,
   { position }: ResumeWish & { kind: "position" },
 ): Promise<Start[]> {
-  const moved = await reader.moved(session.userId, position.horizon);
+  // Where this node lags behind the one that gave the position, it will yet tell what the client has: what has moved
+  // since its own horizon is looked at too, if only to know up to where that is.
+  const moved = await reader.moved(session.userId, Math.min(position.horizon, hub.horizon));
   return await Promise.all(
     moved.map(async (one) => {
       const named = position.clocks.get(one.conversationId);

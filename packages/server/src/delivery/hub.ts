@@ -150,6 +150,12 @@ export class Hub {
       await this.#fill(channel);
   }
 
+  /** Catches up to it, and answers the last tick of it that the user was told here. */
+  async toldTo(userId: string, ahead: ClockAt): Promise<number> {
+    await this.catchUpTo(ahead);
+    return this.#users.get(userId)?.channels.get(ahead.conversationId)?.clock ?? ahead.clock;
+  }
+
   /** Makes sure that somebody who was let in hears the conversation, from that tick on. */
   async join(userId: string, conversationId: number, joinedSeq: number): Promise<void> {
     const user = this.#users.get(userId);

@@ -283,9 +283,9 @@ export class Session {
   /** Of live events, those that catch-up has not told and that this session did not send. */
   #due(events: readonly Event[]): readonly Event[] {
     const floors = this.#floors;
-    return events
-      .map((event) => newsSince(event, floors?.get(event.conversationId) ?? 0))
-      .filter((event) => event !== null && !isFrom(event, this.id)) as Event[];
+    return events.filter(
+      (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
+    );
   }
 
   /** Its position goes out with the next write that holds nothing back. */
@@ -294,17 +294,6 @@ export class Session {
     this.#positionDue = true;
     if (this.#pending.length === 0) this.#flusher.due(this);
   }
-}
-
-/**
- * What an event says to somebody who has everything up to `floor`. Told from the store, a message comes in its
- * latest state, which may be newer than the floor though its place is below it: then only its change is news.
- */
-function newsSince(event: Event, floor: number): Event | null {
-  if (event.seq > floor) return event;
-  if (event.type === "conversation.changed" || event.message.rev <= floor) return null;
-  const { conversationId, xid, message } = event;
-  return { type: "message.updated", conversationId, seq: message.rev, xid, message };
 }
 
 function heldBytes(held: readonly Event[] | Signal): number {
