@@ -1,0 +1,166 @@
+import { Client } from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startNode, upTo, type WritingNode } from "../support/node.ts";
+import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
+
+let database: TestDatabase;
+let nodes: [WritingNode, WritingNode];
+
+beforeAll(async () => {
+  database = await createMigratedDatabase("unread");
+  nodes = [await startNode(database.connection), await startNode(database.connection)];
+});
+
+afterAll(async () => {
+  for (const node of nodes) await node.close();
+  await database.drop();
+});
+
+const any = <T>(things: readonly T[]): T => things[Math.floor(Math.random() * things.length)] as T;
+
+/** Counts everything anew from messages and reads, and answers what the books say otherwise. */
+const AUDIT = `
+  select p.conversation_id, p.user_id, unread(p, c)::int as said, r.unread::int as counted,
+         p.own_total::int as own_said, r.own::int as own_counted,
+         c.last_n::int as last_n, r.n::int as n, coalesce(i.read, '{}') as read, i.kept::int as kept, i.covered::int as covered,
+         case when p.read_seq > s.start then int8multirange(int8range(s.start, p.read_seq, '(]')) else '{}' end as stay
+  from participants p
+  join conversations c on c.id = p.conversation_id
+  cross join lateral (
+    select count(*) as n,
+           count(*) filter (where m.sender_id = p.user_id) as own,
+           count(*) filter (where m.seq > p.read_seq and m.sender_id <> p.user_id and m.deleted_at is null) as unread
+    from messages m where m.conversation_id = p.conversation_id and m.type <> 'system') r
+  -- Who was there from the first has it to read; who came later begins behind their joining.
+  cross join lateral (select case when p.joined_seq = 1 then 0 else p.joined_seq end as start) s
+  left join lateral (
+    select range_agg(int8range(from_seq, to_seq, '[]')) filter (where from_seq > s.start) as read,
+           sum(to_seq - from_seq + 1) as kept,
+           (select sum(upper(x) - lower(x)) from unnest(range_agg(int8range(from_seq, to_seq, '[]'))) x) as covered
+    from reads where conversation_id = p.conversation_id and user_id = p.user_id) i on true
+  where p.left_seq is null`;
+
+async function audit(): Promise<number> {
+  const rows = await withClient(database.connection, async (client) => (await client.query(AUDIT)).rows);
+  for (const row of rows) {
+    const where = { conversation: row.conversation_id, user: row.user_id };
+    expect({ ...where, unread: row.said, own: row.own_said, n: row.last_n }).toEqual({
+      ...where,
+      unread: row.counted,
+      own: row.own_counted,
+      n: row.n,
+    });
+    // Intervals overlap nowhere, and those of this stay are all there is up to the mark.
+    expect({ ...where, kept: row.kept, read: row.read }).toEqual({
+      ...where,
+      kept: row.covered,
+      read: row.stay,
+    });
+  }
+  return rows.length;
+}
+
+test("what is said to be unread is what a recount finds, after everything at once from two nodes", async () => {
+  const users = upTo(8).map((i) => `user-${i}`);
+  const conversations = await Promise.all(upTo(4).map((i) => (nodes[i % 2] as WritingNode).open(users)));
+  const sent: { conversationId: number; id: number; by: string }[] = [];
+  const marks = new Map<string, number>();
+
+  const act = async (userId: string): Promise<void> => {
+    const node = any(nodes);
+    const conversationId = any(conversations);
+    const dice = Math.random();
+    if (dice < 0.45) {
+      const ack = await node.send({ conversationId, senderId: userId, content: "x" }).catch(() => null);
+      if (ack !== null) sent.push({ conversationId, id: ack.id, by: userId });
+    } else if (dice < 0.5) {
+      await node
+        .send({ conversationId, senderId: userId, type: "system", content: "it happened" })
+        .catch(() => null);
+    } else if (dice < 0.6 && sent.length > 0) {
+      const { conversationId, id, by } = any(sent);
+      await node.change({ kind: "delete", conversationId, by, messageId: id });
+    } else if (dice < 0.85) {
+      const standing = await node.store.reader.standing(conversationId, userId);
+      const readSeq = Math.ceil((standing?.clock ?? 0) * Math.random());
+      const reading = node.writer.mark({ conversationId, userId, deliveredSeq: 0, readSeq });
+      // While one's own message is on its way.
+      if (Math.random() < 0.5)
+        await Promise.allSettled([reading, any(nodes).send({ conversationId, senderId: userId })]);
+      const moved = await reading;
+      const key = `${conversationId} ${userId}`;
+      if (moved !== null) marks.set(key, Math.max(marks.get(key) ?? 0, moved.readSeq));
+    } else if (dice < 0.92) {
+      await node.change({ kind: "remove", conversationId, by: userId, userId: any(users) });
+    } else {
+      await node.change({
+        kind: "add",
+        conversationId,
+        by: "user-1",
+        userIds: [any(users)],
+        maxParticipants: 100,
+      });
+    }
+  };
+
+  let done = false;
+  const watching = neverBack(() => done);
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(
+      [...users, ...users].map(async (userId) => {
+        for (let i = 0; i < 25; i++) await act(userId);
+      }),
+    );
+    expect(await audit()).toBeGreaterThan(8);
+  }
+  done = true;
+  expect(await watching).toBeGreaterThan(20);
+  // No mark that was answered is later lost, unless its owner left.
+  for (const [key, readSeq] of marks) {
+    const [conversationId, userId] = key.split(" ") as [string, string];
+    await withClient(database.connection, async (client) => {
+      const { rows } = await client.query(
+        "select read_seq::int from participants where conversation_id = $1 and user_id = $2",
+        [conversationId, userId],
+      );
+      expect(rows[0].read_seq).toBeGreaterThanOrEqual(readSeq);
+    });
+  }
+});
+
+/** Looks at all marks again and again: none goes back. Answers how often it looked. */
+async function neverBack(done: () => boolean): Promise<number> {
+  const client = new Client(database.connection);
+  await client.connect();
+  const last = new Map<string, [number, number]>();
+  let looks = 0;
+  for (; !done(); looks++) {
+    const { rows } = await client.query(
+      "select conversation_id || ' ' || user_id as key, read_seq::int as read, delivered_seq::int as delivered from participants",
+    );
+    for (const { key, read, delivered } of rows) {
+      const [readBefore, deliveredBefore] = last.get(key) ?? [0, 0];
+      expect(read).toBeGreaterThanOrEqual(readBefore);
+      expect(delivered).toBeGreaterThanOrEqual(deliveredBefore);
+      expect(delivered).toBeGreaterThanOrEqual(read);
+      last.set(key, [read, delivered]);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await client.end();
+  return looks;
+}
+
+test("marks written at once from two nodes end at the greatest, in one chain of intervals", async () => {
+  const conversationId = await nodes[0].open(["ann", "bob"]);
+  for (let i = 0; i < 50; i++) await nodes[0].send({ conversationId, senderId: "ann" });
+  await Promise.all(
+    upTo(50).map((readSeq) => (nodes[readSeq % 2] as WritingNode).read(conversationId, "bob", readSeq)),
+  );
+  await nodes[0].read(conversationId, "bob", 3);
+  const [entry] = await nodes[1].store.reader.entries("bob", [conversationId]);
+  expect(entry?.unread).toBe(1);
+  await nodes[0].read(conversationId, "bob", Number.MAX_SAFE_INTEGER);
+  expect((await nodes[1].store.reader.entries("bob", [conversationId]))[0]?.unread).toBe(0);
+  await audit();
+});
