@@ -11,6 +11,7 @@ import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
 import { setStatus, setTyping } from "./presence/signals.ts";
 import { markRead } from "./receipts/mark-read.ts";
+import { refuseStoreError } from "./store-refusal.ts";
 
 /**
  * The one door: every dialect ends here, or at `listen`. Both reject with a `Refusal` where the caller is told
@@ -69,11 +70,11 @@ export function createDoor(parts: Parts): Door {
   return {
     execute: <C extends Command>(caller: Caller, command: C, accepted?: () => void) => {
       const useCase = COMMANDS[command.type] as UseCase<C>;
-      return useCase(parts, caller, command, accepted);
+      return useCase(parts, caller, command, accepted).catch(refuseStoreError);
     },
     answer: <Q extends Query>(caller: Caller, query: Q) => {
       const useCase = QUERIES[query.type] as (parts: Parts, caller: Caller, query: Q) => Promise<AnswerOf<Q>>;
-      return useCase(parts, caller, query);
+      return useCase(parts, caller, query).catch(refuseStoreError);
     },
   };
 }

@@ -2,6 +2,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../core/caller.ts";
 import type { TickReader } from "../core/ports/tick-reader.ts";
 import type { Presence } from "../core/presence/presence.ts";
+import { refuseStoreError } from "../core/store-refusal.ts";
 import type { UserDirectory } from "../core/users/user-directory.ts";
 import { type CatchUpReport, catchUp, type ResumeWish } from "./catch-up.ts";
 import type { Hub } from "./hub.ts";
@@ -41,7 +42,11 @@ export function createListen(parts: {
   return async (caller, outlet) => {
     const { userId } = caller;
     if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
-    await parts.users.arrive(caller);
+    try {
+      await parts.users.arrive(caller);
+    } catch (error) {
+      refuseStoreError(error);
+    }
     // In one go with attaching, or many that come at once would all find room.
     if (!hub.mayAttach(userId)) throw new TooManySessions();
     const session = await hub.attach(userId, outlet).catch(() => {
@@ -52,7 +57,7 @@ export function createListen(parts: {
       session,
       position: () => hub.position(userId),
       epoch: () => hub.epoch,
-      resume: (wish, finish) => catchUp(parts, session, wish, finish),
+      resume: (wish, finish) => catchUp(parts, session, wish, finish).catch(refuseStoreError),
       close() {
         const audience = hub.smallConversations(userId);
         hub.detach(session);
