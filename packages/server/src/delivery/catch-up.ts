@@ -114,7 +114,7 @@ async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promi
   }
   if (wish.position.epoch !== epochTag(epoch)) return { reason: "epoch_changed" };
   // A horizon that this node has not reached may still be another node's: the store knows.
-  if (wish.position.horizon <= hub.horizon) return null;
+  if (wish.position.horizon <= hub.horizon.xid) return null;
   return wish.position.horizon > (await reader.nextXid()) ? { reason: "ahead_of_log" } : null;
 }
 
@@ -126,7 +126,7 @@ async function fromPosition(
 ): Promise<Start[]> {
   // Where this node lags behind the one that gave the position, it will yet tell what the client has: what has moved
   // since its own horizon is looked at too, if only to know up to where that is.
-  const moved = await reader.moved(session.userId, Math.min(position.horizon, hub.horizon));
+  const moved = await reader.moved(session.userId, Math.min(position.horizon, hub.horizon.xid));
   return await Promise.all(
     moved.map(async (one) => {
       const named = position.clocks.get(one.conversationId);

@@ -1,49 +1,251 @@
-import type { Event } from "@parlance/protocol/events.ts";
+import type { Event, Signal } from "@parlance/protocol/events.ts";
+import type { Log } from "../core/ports/log.ts";
+import type { ClockAt, TickReader } from "../core/ports/tick-reader.ts";
 import type { LocalUser } from "./local-user.ts";
-import type { Codec, SharedFrames } from "./session.ts";
-
-/** Events with their frames, encoded once for all who are told them. */
-export interface Page {
-  readonly events: readonly Event[];
-  readonly shared: SharedFrames;
-}
-
-/** One conversation as this node hears it: its clock here, who listens here, and what waits for a hole to be filled. */
-export class Channel {
-  readonly id: number;
-  readonly users = new Set<LocalUser>();
-  /** How many users listen or are about to: at none it is forgotten. */
-  interest = 0;
-  /** The last tick told here; 0 until the store has been asked. */
-  clock = 0;
-  /** The transaction of that tick. */
-  movedXid = 0;
-  participantCount = 0;
-  /** Settles when subscribed and its clock is known. */
-  ready: Promise<void> = Promise.resolve();
-  /** Events kept back: the clock is not yet known, or something before them is missing. */
-  held: Event[] | null = [];
-  filling: Promise<void> | null = null;
-  /** What newcomers are being told, while it is read. */
-  reading: {
-    readonly since: number;
-    readonly through: number;
-    readonly pages: Promise<readonly Page[]>;
-  } | null = null;
-  /** The position frame of users for whom only this conversation has moved since the horizon, by codec. */
-  readonly positionFrames = new Map<Codec, { clock: number; horizon: number; frame: Buffer | null }>();
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  get small(): boolean {
-    return this.participantCount <= MAX_SIGNALLED_PARTICIPANTS;
-  }
-}
+import { missedEvents, type Stretch } from "./missed-events.ts";
+import type { Codec, Session } from "./session.ts";
+import { SharedFrames } from "./shared-frames.ts";
 
 /**
  * In conversations of more people than this, who is online, has received and has read is not told live: each
  * change would be told to each of them, which grows with the square of their number.
  */
 export const MAX_SIGNALLED_PARTICIPANTS = 100;
+
+const FILL_RETRY_MS = 250;
+
+/** What a channel needs of the node it is in. */
+export interface ChannelHost {
+  readonly reader: TickReader;
+  readonly log: Log;
+  /** Told of each message that reached a recipient's connection, in small conversations. */
+  readonly noteDelivered: (conversationId: number, userId: string, seq: number) => void;
+  /** The users of these ids who listen here. */
+  readonly localUser: (userId: string) => LocalUser | undefined;
+  /** Somebody has heard of their own removal: nothing more is for them. */
+  readonly removed: (channel: Channel, user: LocalUser) => void;
+}
+
+/**
+ * One conversation as this node hears it. It passes the next tick to who listens, drops an older one, and holds
+ * whatever follows a hole until the store has filled it: the bus may forget, be late, or repeat itself.
+ */
+export class Channel {
+  readonly id: number;
+  readonly users = new Set<LocalUser>();
+  readonly #host: ChannelHost;
+  /** How many users listen or are about to: at none it is forgotten. */
+  interest = 0;
+  /** Settles when it is subscribed and its clock is known. */
+  ready: Promise<void> = Promise.resolve();
+  /** The last tick told here; 0 until the store has been asked. */
+  clock = 0;
+  /** The greatest transaction told here. */
+  movedXid = 0;
+  #participantCount = 0;
+  /** Events kept back: the clock is not yet known, or something before them is missing. */
+  #held: Event[] | null = [];
+  #filling: Promise<void> | null = null;
+  /** What newcomers are being told, while it is read. */
+  #reading: { since: number; through: number; pages: Promise<readonly Page[]> } | null = null;
+  /** The position frame of users for whom only this conversation has moved since the horizon, by codec. */
+  readonly positionFrames = new Map<Codec, { clock: number; head: string; frame: Buffer | null }>();
+
+  constructor(id: number, host: ChannelHost) {
+    this.id = id;
+    this.#host = host;
+  }
+
+  get isSmall(): boolean {
+    return this.#participantCount <= MAX_SIGNALLED_PARTICIPANTS;
+  }
+
+  /** Begins at what the store has; undefined of a conversation it does not know. */
+  start(at: ClockAt | undefined): void {
+    this.clock = at?.clock ?? 0;
+    this.movedXid = at?.movedXid ?? 0;
+    this.#participantCount = at?.participantCount ?? 0;
+    this.#releaseHeld();
+  }
+
+  /** Consecutive ticks, in order, from the bus. */
+  receive(events: readonly Event[]): void {
+    if (this.#held !== null) {
+      this.#held.push(...events);
+      return;
+    }
+    const first = events[0];
+    const last = events.at(-1);
+    if (first === undefined || last === undefined || last.seq <= this.clock) return;
+    if (first.seq === this.clock + 1) {
+      this.#pass(events);
+    } else if (first.seq <= this.clock) {
+      this.#pass(events.filter((event) => event.seq > this.clock));
+    } else {
+      this.#held = [...events];
+      void this.#fill();
+    }
+  }
+
+  signal(signal: Signal, except: string | undefined): void {
+    const shared = new Map<Codec, Buffer | null>();
+    const onlyTo = signal.type === "receipt" && !this.isSmall ? signal.marks.userId : null;
+    for (const user of this.users) {
+      if (user.id === except || (onlyTo !== null && user.id !== onlyTo)) continue;
+      for (const session of user.sessions) session.signal(signal, shared);
+    }
+  }
+
+  /** Resolves when everything up to this tick is told. */
+  async catchUpTo(clock: number): Promise<void> {
+    await this.ready;
+    while (this.clock < clock && this.interest > 0) await this.#fill();
+  }
+
+  /** Tells sessions what happened in `(since, through]`; many are let in by one change: it is read and encoded once. */
+  async tellNewcomers(sessions: readonly Session[], since: number, through: number): Promise<void> {
+    for (const { events, shared } of await this.#readOnce(since, through)) {
+      for (const session of sessions) session.tell(events, shared);
+    }
+    for (const session of sessions) session.positionMoved();
+  }
+
+  /** Tells the next ticks. Somebody who is removed hears of it, and nothing after it. */
+  #pass(events: readonly Event[]): void {
+    const removal = events.findIndex(
+      (event) => event.type === "conversation.changed" && event.removed.length > 0,
+    );
+    const now = removal === -1 ? events : events.slice(0, removal + 1);
+    const last = now.at(-1);
+    if (last === undefined) return;
+    this.clock = last.seq;
+    let lastMessage = 0;
+    for (const event of now) {
+      this.movedXid = Math.max(this.movedXid, event.xid);
+      if (event.type === "message.stored") lastMessage = event.seq;
+      else if (event.type === "conversation.changed") {
+        this.#participantCount = event.head.conversation.participantCount;
+      }
+    }
+    this.#deliver(now, this.isSmall ? lastMessage : 0);
+    if (removal === -1) return;
+    if (last.type === "conversation.changed") for (const userId of last.removed) this.#letGo(userId);
+    this.#pass(events.slice(removal + 1));
+  }
+
+  /** @param delivered the seq that those whom it reached have received; 0: not noted */
+  #deliver(events: readonly Event[], delivered: number): void {
+    const shared = new SharedFrames(events);
+    for (const user of this.users) {
+      user.touch(this, this.movedXid, this.clock);
+      let reached = false;
+      for (const session of user.sessions) {
+        session.deliver(events, shared);
+        reached ||= !session.ended && !shared.isOrigin(session.id);
+      }
+      if (reached && delivered > 0) this.#host.noteDelivered(this.id, user.id, delivered);
+    }
+  }
+
+  #letGo(userId: string): void {
+    const user = this.#host.localUser(userId);
+    if (user !== undefined && this.users.has(user)) this.#host.removed(this, user);
+  }
+
+  /** Closes the hole before what is held, from the store, then tells what was held. */
+  #fill(): Promise<void> {
+    this.#held ??= [];
+    this.#filling ??= this.#fillOnce().finally(() => {
+      this.#filling = null;
+    });
+    return this.#filling;
+  }
+
+  async #fillOnce(): Promise<void> {
+    while (this.interest > 0) {
+      try {
+        const [at] = await this.#host.reader.clocks([this.id]);
+        if (at !== undefined && at.clock > this.clock) await this.#tellMissed(at);
+        // What the bus said of ticks that the store does not have cannot be told; the sweep will find them.
+        this.#held = this.#held?.filter((event) => event.seq <= (at?.clock ?? 0)) ?? [];
+        this.#releaseHeld();
+        return;
+      } catch {
+        this.#host.log.warn({}, "a hole stays open until the store answers");
+        await new Promise((resolve) => setTimeout(resolve, FILL_RETRY_MS));
+      }
+    }
+  }
+
+  async #tellMissed({ clock, movedXid }: ClockAt): Promise<void> {
+    const { reader } = this.#host;
+    const stretch: Stretch = {
+      conversationId: this.id,
+      since: this.clock,
+      through: clock,
+      visibleFrom: 0,
+      xid: movedXid,
+    };
+    // Whoever was removed in this stretch may see what came before that, and nothing of what came after.
+    const { removed } = await reader.conversationTicks(this.id, this.clock, clock);
+    for (const { userId, leftSeq } of removed) {
+      const user = this.#host.localUser(userId);
+      if (user === undefined || !this.users.has(user)) continue;
+      for await (const events of missedEvents(reader, { ...stretch, through: leftSeq })) {
+        for (const session of user.sessions) session.deliver(events, new SharedFrames(events));
+      }
+      user.touch(this, movedXid, leftSeq);
+      this.#letGo(userId);
+    }
+    const pages: (readonly Event[])[] = [];
+    for await (const events of missedEvents(reader, stretch)) pages.push(events);
+    this.clock = clock;
+    this.movedXid = Math.max(this.movedXid, movedXid);
+    for (const events of pages) this.#deliver(events, 0);
+    for (const user of this.users) user.touch(this, this.movedXid, clock);
+  }
+
+  #releaseHeld(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    held.sort((a, b) => a.seq - b.seq);
+    let run: Event[] = [];
+    for (const event of held) {
+      const before = run.at(-1);
+      if (event.seq <= this.clock || event.seq === before?.seq) continue;
+      if (before !== undefined && event.seq !== before.seq + 1) {
+        this.receive(run);
+        run = [];
+      }
+      run.push(event);
+    }
+    if (run.length > 0) this.receive(run);
+  }
+
+  #readOnce(since: number, through: number): Promise<readonly Page[]> {
+    const known = this.#reading;
+    if (known?.since === since && known.through === through) return known.pages;
+    const reading = { since, through, pages: this.#readPages(since, through) };
+    this.#reading = reading;
+    const forget = (): void => {
+      if (this.#reading === reading) this.#reading = null;
+    };
+    reading.pages.then(forget, forget);
+    return reading.pages;
+  }
+
+  async #readPages(since: number, through: number): Promise<readonly Page[]> {
+    const { id: conversationId, movedXid: xid } = this;
+    const pages: Page[] = [];
+    const stretch = { conversationId, since, through, visibleFrom: since + 1, xid };
+    for await (const events of missedEvents(this.#host.reader, stretch)) {
+      pages.push({ events, shared: new SharedFrames(events) });
+    }
+    return pages;
+  }
+}
+
+interface Page {
+  readonly events: readonly Event[];
+  readonly shared: SharedFrames;
+}

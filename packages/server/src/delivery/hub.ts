@@ -1,14 +1,12 @@
-import type { Event, Signal } from "@parlance/protocol/events.ts";
 import { createGather } from "../core/gather.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Log } from "../core/ports/log.ts";
 import type { ClockAt, TickReader } from "../core/ports/tick-reader.ts";
-import { Channel, type Page } from "./channel.ts";
+import { Channel, type ChannelHost } from "./channel.ts";
 import { createFlusher } from "./flusher.ts";
+import { Horizon } from "./horizon.ts";
 import { LocalUser } from "./local-user.ts";
-import { missedEvents } from "./missed-events.ts";
-import { MAX_NAMES, positionHead, positionName } from "./position.ts";
-import { type Codec, type Outlet, Session, SharedFrames } from "./session.ts";
+import { type Codec, type Outlet, Session } from "./session.ts";
 
 export interface HubOptions {
   readonly bus: Bus;
@@ -16,48 +14,43 @@ export interface HubOptions {
   readonly log: Log;
   readonly maxSendQueueBytes: number;
   readonly maxSessionsPerUser: number;
-  /** Told of each message that reached a recipient's connection, in small conversations. */
-  readonly noteDelivered: (conversationId: number, userId: string, seq: number) => void;
+  readonly noteDelivered: ChannelHost["noteDelivered"];
 }
 
-const FILL_RETRY_MS = 250;
-
-/**
- * This node's register of who listens to what. It passes each conversation's next tick, drops an older one, and
- * holds whatever follows a hole until the store has filled it: the bus may forget, be late, or repeat itself.
- */
+/** This node's register of who listens to what. What is told, and in which order, is each channel's business. */
 export class Hub {
+  readonly horizon = new Horizon();
   readonly #options: HubOptions;
+  readonly #host: ChannelHost;
   readonly #channels = new Map<number, Channel>();
   readonly #users = new Map<string, LocalUser>();
-  readonly #flusher = createFlusher((userId, codec) => this.#positionFrame(userId, codec));
-  readonly #memberships;
-  readonly #clocks;
+  readonly #flusher = createFlusher((user, codec) => this.horizon.frameOf(user, codec));
+  readonly #memberships: (userId: string) => Promise<readonly number[] | undefined>;
+  readonly #clocks: (conversationId: number) => Promise<ClockAt | undefined>;
   #nextSession = 1;
-  #epoch = "";
-  #horizon = 0;
-  #head = "";
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { reader } = options;
-    this.#memberships = createGather(async (userIds: readonly string[]) => {
+    const { bus, reader, log, noteDelivered } = options;
+    this.#host = {
+      reader,
+      log,
+      noteDelivered,
+      localUser: (userId) => this.#users.get(userId),
+      removed: (channel, user) => {
+        user.channels.delete(channel.id);
+        this.#leave(channel, user);
+      },
+    };
+    this.#memberships = createGather(async (userIds) => {
       const byUser = new Map<string, number[]>(userIds.map((id) => [id, []]));
       for (const row of await reader.memberships(userIds)) byUser.get(row.userId)?.push(row.conversationId);
       return byUser;
     });
-    this.#clocks = createGather(async (ids: readonly number[]) => {
+    this.#clocks = createGather(async (ids) => {
       return new Map((await reader.clocks(ids)).map((clock) => [clock.conversationId, clock]));
     });
-    options.bus.listen({ news: (news) => this.#hear(news), lost: () => {} });
-  }
-
-  get epoch(): string {
-    return this.#epoch;
-  }
-
-  get horizon(): number {
-    return this.#horizon;
+    bus.listen({ news: (news) => this.#hear(news), lost: () => {} });
   }
 
   get sessionCount(): number {
@@ -70,10 +63,6 @@ export class Hub {
     return [...this.#users.values()].flatMap((user) => [...user.sessions]);
   }
 
-  isHere(userId: string): boolean {
-    return this.#users.has(userId);
-  }
-
   mayAttach(userId: string): boolean {
     return (this.#users.get(userId)?.sessions.size ?? 0) < this.#options.maxSessionsPerUser;
   }
@@ -81,32 +70,27 @@ export class Hub {
   /** Conversations of a user's that presence is told in. */
   smallConversations(userId: string): number[] {
     const channels = this.#users.get(userId)?.channels.values() ?? [];
-    return [...channels].filter((channel) => channel.small).map((channel) => channel.id);
+    return [...channels].filter((channel) => channel.isSmall).map((channel) => channel.id);
   }
 
   /** Notes what a session was told of a conversation that its user has left. */
   noteLeft(userId: string, conversationId: number, xid: number, clock: number): void {
-    this.#users.get(userId)?.touch(conversationId, xid, clock);
+    this.#users.get(userId)?.touchLeft(conversationId, xid, clock);
   }
 
   /**
    * Registers a connection. It holds back live events until `session.release()`; what is told from then on
-   * follows the position that the hub gives at that moment.
+   * follows the position that its user has at that moment.
    */
   async attach(userId: string, outlet: Outlet): Promise<Session> {
-    const session = new Session(
-      `s${this.#nextSession++}`,
-      userId,
-      outlet,
-      this.#options.maxSendQueueBytes,
-      this.#flusher,
-    );
     let user = this.#users.get(userId);
     if (user === undefined) {
       user = new LocalUser(userId);
       this.#users.set(userId, user);
       user.loaded = this.#load(user);
     }
+    const { maxSendQueueBytes } = this.#options;
+    const session = new Session(`s${this.#nextSession++}`, user, outlet, maxSendQueueBytes, this.#flusher);
     user.sessions.add(session);
     try {
       await user.loaded;
@@ -119,17 +103,11 @@ export class Hub {
 
   detach(session: Session): void {
     session.gone();
-    const user = this.#users.get(session.userId);
-    if (user === undefined || !user.sessions.delete(session) || user.sessions.size > 0) return;
+    const { user } = session;
+    if (!user.sessions.delete(session) || user.sessions.size > 0) return;
     this.#users.delete(user.id);
     this.#options.bus.unsubscribe(`user:${user.id}`);
     for (const channel of user.channels.values()) this.#leave(channel, user);
-  }
-
-  /** The position of all that has been told to this user here. */
-  position(userId: string): string {
-    const user = this.#users.get(userId);
-    return user === undefined ? this.#head : this.#head + this.#names(user);
   }
 
   /** What was told here; 0 of a conversation whose clock is not known yet. */
@@ -141,13 +119,9 @@ export class Hub {
     return [...this.#users.keys()];
   }
 
-  /** The store is ahead of what was told: fills the hole and resolves when it is closed. */
-  async catchUpTo(ahead: ClockAt): Promise<void> {
-    const channel = this.#channels.get(ahead.conversationId);
-    if (channel === undefined) return;
-    await channel.ready;
-    while (channel.clock < ahead.clock && this.#channels.get(channel.id) === channel)
-      await this.#fill(channel);
+  /** The store is ahead of what was told: resolves when that is told too. */
+  async catchUpTo({ conversationId, clock }: ClockAt): Promise<void> {
+    await this.#channels.get(conversationId)?.catchUpTo(clock);
   }
 
   /** Catches up to it, and answers the last tick of it that the user was told here. */
@@ -171,189 +145,34 @@ export class Hub {
     return joined;
   }
 
-  /** Every transaction before `horizon` is finished and told here: positions are built on it from now on. */
-  advance(epoch: string, horizon: number, at: number): void {
-    this.#epoch = epoch;
-    this.#horizon = horizon;
-    this.#head = positionHead(epoch, horizon, at);
-  }
-
   #hear(news: readonly News[]): void {
     for (const item of news) {
-      if (item.kind === "events") {
-        const channel = this.#channels.get(item.conversationId);
-        if (channel !== undefined) this.#receive(channel, item.events);
-      } else if (item.kind === "signal") {
-        this.#signal(item.conversationId, item.signal, item.except);
+      if (item.kind === "events") this.#channels.get(item.conversationId)?.receive(item.events);
+      else if (item.kind === "signal") {
+        this.#channels.get(item.conversationId)?.signal(item.signal, item.except);
       } else if (item.kind === "presence") {
-        this.#presence(item.conversationIds, item.signal);
+        this.#tellPresence(item);
       } else {
-        this.join(item.userId, item.conversationId, item.seq).catch((error: unknown) => {
-          this.#options.log.warn({ error: nameOf(error) }, "a new membership waits for the sweep");
+        this.join(item.userId, item.conversationId, item.seq).catch(() => {
+          this.#options.log.warn({}, "a new membership waits for the sweep");
         });
       }
     }
   }
 
-  #receive(channel: Channel, events: readonly Event[]): void {
-    if (channel.held !== null) {
-      channel.held.push(...events);
-      return;
-    }
-    const first = events[0];
-    const last = events.at(-1);
-    if (first === undefined || last === undefined || last.seq <= channel.clock) return;
-    if (first.seq === channel.clock + 1) {
-      this.#pass(channel, events);
-    } else if (first.seq <= channel.clock) {
-      this.#receive(
-        channel,
-        events.filter((event) => event.seq > channel.clock),
-      );
-    } else {
-      channel.held = [...events];
-      this.#fill(channel).catch(() => {});
-    }
-  }
-
-  /** Tells the next ticks. Somebody who is removed hears of it, and nothing after it. */
-  #pass(channel: Channel, events: readonly Event[]): void {
-    const removal = events.findIndex(
-      (event) => event.type === "conversation.changed" && event.removed.length > 0,
-    );
-    const now = removal === -1 ? events : events.slice(0, removal + 1);
-    const last = now.at(-1);
-    if (last === undefined) return;
-    channel.clock = last.seq;
-    let xid = 0;
-    let lastMessage = 0;
-    for (const event of now) {
-      xid = Math.max(xid, event.xid);
-      if (event.type === "message.stored") lastMessage = event.seq;
-      else if (event.type === "conversation.changed")
-        channel.participantCount = event.head.conversation.participantCount;
-    }
-    channel.movedXid = Math.max(channel.movedXid, xid);
-    const shared = new SharedFrames(now);
-    for (const user of channel.users) {
-      user.touch(channel.id, channel.movedXid, channel.clock);
-      let reached = false;
-      for (const session of user.sessions) {
-        session.deliver(now, shared);
-        reached ||= !session.ended && !shared.isOrigin(session.id);
-      }
-      if (reached && lastMessage > 0 && channel.small)
-        this.#options.noteDelivered(channel.id, user.id, lastMessage);
-    }
-    if (removal === -1) return;
-    if (last.type === "conversation.changed") {
-      for (const userId of last.removed) {
-        const user = this.#users.get(userId);
-        if (user?.channels.delete(channel.id)) this.#leave(channel, user);
-      }
-    }
-    this.#pass(channel, events.slice(removal + 1));
-  }
-
-  /** Closes the hole before what is held, from the store, then tells what was held. */
-  #fill(channel: Channel): Promise<void> {
-    channel.held ??= [];
-    channel.filling ??= this.#fillOnce(channel).finally(() => {
-      channel.filling = null;
-    });
-    return channel.filling;
-  }
-
-  async #fillOnce(channel: Channel): Promise<void> {
-    for (;;) {
-      try {
-        const [clock] = await this.#options.reader.clocks([channel.id]);
-        if (clock !== undefined && clock.clock > channel.clock) await this.#tellMissed(channel, clock);
-        // What the bus said of ticks that the store does not have cannot be told; the sweep will find them.
-        channel.held = channel.held?.filter((event) => event.seq <= (clock?.clock ?? 0)) ?? [];
-        break;
-      } catch (error) {
-        if (!this.#channels.has(channel.id)) return;
-        this.#options.log.warn({ error: nameOf(error) }, "a hole stays open until the store answers");
-        await new Promise((resolve) => setTimeout(resolve, FILL_RETRY_MS));
-      }
-    }
-    this.#releaseHeld(channel);
-  }
-
-  async #tellMissed(channel: Channel, { clock, movedXid }: ClockAt): Promise<void> {
-    const { reader } = this.#options;
-    const stretch = {
-      conversationId: channel.id,
-      since: channel.clock,
-      through: clock,
-      visibleFrom: 0,
-      xid: movedXid,
-    };
-    // Whoever was removed in this stretch may see what came before that, and nothing of what came after.
-    const { removed } = await reader.conversationTicks(channel.id, channel.clock, clock);
-    for (const { userId, leftSeq } of removed) {
-      const user = this.#users.get(userId);
-      if (user === undefined || !user.channels.has(channel.id)) continue;
-      for await (const events of missedEvents(reader, { ...stretch, through: leftSeq })) {
-        for (const session of user.sessions) session.deliver(events, new SharedFrames(events));
-      }
-      user.touch(channel.id, movedXid, leftSeq);
-      user.channels.delete(channel.id);
-      this.#leave(channel, user);
-    }
-    const pages = [];
-    for await (const events of missedEvents(reader, stretch)) pages.push(events);
-    for (const events of pages) {
-      const shared = new SharedFrames(events);
-      for (const user of channel.users) for (const session of user.sessions) session.deliver(events, shared);
-    }
-    channel.clock = clock;
-    channel.movedXid = Math.max(channel.movedXid, movedXid);
-    for (const user of channel.users) user.touch(channel.id, channel.movedXid, clock);
-  }
-
-  #releaseHeld(channel: Channel): void {
-    const held = channel.held ?? [];
-    channel.held = null;
-    held.sort((a, b) => a.seq - b.seq);
-    let run: Event[] = [];
-    for (const event of held) {
-      const before = run.at(-1);
-      if (event.seq <= channel.clock || event.seq === before?.seq) continue;
-      if (before !== undefined && event.seq !== before.seq + 1) {
-        this.#receive(channel, run);
-        run = [];
-      }
-      run.push(event);
-    }
-    if (run.length > 0) this.#receive(channel, run);
-  }
-
-  #signal(conversationId: number, signal: Signal, except: string | undefined): void {
-    const channel = this.#channels.get(conversationId);
-    if (channel === undefined) return;
-    const shared = new Map<Codec, Buffer | null>();
-    const ownOnly = signal.type === "receipt" && !channel.small;
-    for (const user of channel.users) {
-      if (user.id === except || (ownOnly && signal.type === "receipt" && user.id !== signal.marks.userId))
-        continue;
-      for (const session of user.sessions) session.signal(signal, shared);
-    }
-  }
-
-  #presence(conversationIds: readonly number[], signal: Signal): void {
+  /** To each once who shares one of the conversations. */
+  #tellPresence({ conversationIds, signal }: Extract<News, { readonly kind: "presence" }>): void {
     const audience = new Set<LocalUser>();
-    for (const id of conversationIds)
+    for (const id of conversationIds) {
       for (const user of this.#channels.get(id)?.users ?? []) audience.add(user);
+    }
     const shared = new Map<Codec, Buffer | null>();
     for (const user of audience) for (const session of user.sessions) session.signal(signal, shared);
   }
 
   /** Order: the user's topic, memberships, the conversations' topics, their clocks. */
   async #load(user: LocalUser): Promise<void> {
-    const { bus } = this.#options;
-    await bus.subscribe(`user:${user.id}`);
+    await this.#options.bus.subscribe(`user:${user.id}`);
     const ids = await this.#memberships(user.id);
     await Promise.all((ids ?? []).map((id) => this.#enter(user, id)));
   }
@@ -373,36 +192,8 @@ export class Hub {
     }
     user.channels.set(channel.id, channel);
     channel.users.add(user);
-    if (channel.movedXid >= this.#horizon) user.touch(channel.id, channel.movedXid, channel.clock);
+    if (channel.movedXid >= this.horizon.xid) user.touch(channel, channel.movedXid, channel.clock);
     return channel;
-  }
-
-  /** Counts one more interested in it: pair with `#lose`. */
-  #open(conversationId: number): Channel {
-    let channel = this.#channels.get(conversationId);
-    if (channel === undefined) {
-      channel = new Channel(conversationId);
-      this.#channels.set(conversationId, channel);
-      channel.ready = this.#start(channel);
-    }
-    channel.interest++;
-    return channel;
-  }
-
-  #lose(channel: Channel): void {
-    channel.interest--;
-    if (channel.interest > 0 || this.#channels.get(channel.id) !== channel) return;
-    this.#channels.delete(channel.id);
-    this.#options.bus.unsubscribe(`conversation:${channel.id}`);
-  }
-
-  async #start(channel: Channel): Promise<void> {
-    await this.#options.bus.subscribe(`conversation:${channel.id}`);
-    const clock = await this.#clocks(channel.id);
-    channel.clock = clock?.clock ?? 0;
-    channel.movedXid = clock?.movedXid ?? 0;
-    channel.participantCount = clock?.participantCount ?? 0;
-    this.#releaseHeld(channel);
   }
 
   async #join(user: LocalUser, conversationId: number, joinedSeq: number): Promise<void> {
@@ -411,42 +202,34 @@ export class Hub {
     // Sessions that come later start behind this tick anyway; those that catch up see to it themselves.
     const since = joinedSeq - 1;
     const through = channel.clock;
-    const sessions = [];
+    const sessions: Session[] = [];
     for (const session of user.sessions) {
       if (session.lateJoins !== null) session.lateJoins.push({ conversationId, since, through });
       else sessions.push(session);
     }
     for (const session of sessions) session.hold();
     try {
-      for (const { events, shared } of await this.#readOnce(channel, since, through)) {
-        for (const session of sessions) session.tell(events, shared);
-      }
-      for (const session of sessions) session.positionMoved();
+      await channel.tellNewcomers(sessions, since, through);
     } finally {
       for (const session of sessions) session.release();
     }
   }
 
-  /** Everybody who is let in by the same change is told the same: it is read and encoded once. */
-  #readOnce(channel: Channel, since: number, through: number): Promise<readonly Page[]> {
-    const known = channel.reading;
-    if (known?.since === since && known.through === through) return known.pages;
-    const { id: conversationId, movedXid: xid } = channel;
-    const read = async (): Promise<readonly Page[]> => {
-      const pages = [];
-      const stretch = { conversationId, since, through, visibleFrom: since + 1, xid };
-      for await (const events of missedEvents(this.#options.reader, stretch)) {
-        pages.push({ events, shared: new SharedFrames(events) });
-      }
-      return pages;
-    };
-    const reading = { since, through, pages: read() };
-    channel.reading = reading;
-    const forget = (): void => {
-      if (channel.reading === reading) channel.reading = null;
-    };
-    reading.pages.then(forget, forget);
-    return reading.pages;
+  /** Counts one more interested in it: pair with `#lose`. */
+  #open(conversationId: number): Channel {
+    let channel = this.#channels.get(conversationId);
+    if (channel === undefined) {
+      channel = new Channel(conversationId, this.#host);
+      this.#channels.set(conversationId, channel);
+      channel.ready = this.#start(channel);
+    }
+    channel.interest++;
+    return channel;
+  }
+
+  async #start(channel: Channel): Promise<void> {
+    await this.#options.bus.subscribe(`conversation:${channel.id}`);
+    channel.start(await this.#clocks(channel.id));
   }
 
   #leave(channel: Channel, user: LocalUser): void {
@@ -454,31 +237,10 @@ export class Hub {
     this.#lose(channel);
   }
 
-  #names(user: LocalUser): string {
-    let names = "";
-    let count = 0;
-    for (const [conversationId, { xid, clock }] of user.recent) {
-      if (xid < this.#horizon) user.recent.delete(conversationId);
-      else if (++count <= MAX_NAMES) names += (names === "" ? "" : "_") + positionName(conversationId, clock);
-    }
-    return names;
+  #lose(channel: Channel): void {
+    channel.interest--;
+    if (channel.interest > 0 || this.#channels.get(channel.id) !== channel) return;
+    this.#channels.delete(channel.id);
+    this.#options.bus.unsubscribe(`conversation:${channel.id}`);
   }
-
-  #positionFrame(userId: string, codec: Codec): Buffer | null {
-    const user = this.#users.get(userId);
-    if (user === undefined) return null;
-    if (user.recent.size !== 1) return codec.position(this.position(userId));
-    const [[conversationId, { clock }]] = user.recent as unknown as [[number, { clock: number }]];
-    const channel = user.channels.get(conversationId);
-    if (channel === undefined || channel.clock !== clock) return codec.position(this.position(userId));
-    const known = channel.positionFrames.get(codec);
-    if (known?.clock === clock && known.horizon === this.#horizon) return known.frame;
-    const frame = codec.position(this.position(userId));
-    channel.positionFrames.set(codec, { clock, horizon: this.#horizon, frame });
-    return frame;
-  }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.message : "unknown";
 }

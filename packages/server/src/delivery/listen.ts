@@ -55,8 +55,8 @@ export function createListen(parts: {
     presence.opened(userId, session.id);
     return {
       session,
-      position: () => hub.position(userId),
-      epoch: () => hub.epoch,
+      position: () => hub.horizon.positionOf(session.user),
+      epoch: () => hub.horizon.epoch,
       resume: (wish, finish) => catchUp(parts, session, wish, finish).catch(refuseStoreError),
       close() {
         const audience = hub.smallConversations(userId);

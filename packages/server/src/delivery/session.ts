@@ -1,4 +1,7 @@
 import type { Event, Signal } from "@parlance/protocol/events.ts";
+import type { LocalUser } from "./local-user.ts";
+import { SendQueue } from "./send-queue.ts";
+import type { SharedFrames } from "./shared-frames.ts";
 
 /**
  * How one dialect says what is told. Each event is encoded once per codec and shared by all its listeners, so
@@ -52,11 +55,9 @@ export class Session {
   readonly id: string;
   readonly userId: string;
   readonly outlet: Outlet;
-  readonly #maxQueueBytes: number;
+  readonly user: LocalUser;
+  readonly #queue: SendQueue;
   readonly #flusher: Flusher;
-  /** What goes out with the next write. */
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
   /** Live events kept back until what came before them is out. */
   #backlog: (readonly Event[] | Signal)[] = [];
   /** How many have asked to keep them back: a new session starts with one. */
@@ -74,11 +75,12 @@ export class Session {
   /** Not null while it catches up: what it was let into meanwhile. */
   lateJoins: LateJoin[] | null = null;
 
-  constructor(id: string, userId: string, outlet: Outlet, maxQueueBytes: number, flusher: Flusher) {
+  constructor(id: string, user: LocalUser, outlet: Outlet, maxQueueBytes: number, flusher: Flusher) {
     this.id = id;
-    this.userId = userId;
+    this.user = user;
+    this.userId = user.id;
     this.outlet = outlet;
-    this.#maxQueueBytes = maxQueueBytes;
+    this.#queue = new SendQueue(outlet, maxQueueBytes);
     this.#flusher = flusher;
   }
 
@@ -89,13 +91,8 @@ export class Session {
   /** Queues frames of this session's own: answers, catch-up. */
   push(frames: Buffer): void {
     if (this.#ended) return;
-    this.#pending.push(frames);
-    this.#pendingBytes += frames.length;
-    if (this.#pendingBytes > this.#maxQueueBytes) {
-      this.end("slow_consumer");
-      return;
-    }
-    if (this.#pending.length === 1 && !this.#positionDue) this.#flusher.due(this);
+    if (this.#queue.isEmpty && !this.#positionDue) this.#flusher.due(this);
+    if (!this.#queue.push(frames)) this.end("slow_consumer");
   }
 
   /**
@@ -111,7 +108,7 @@ export class Session {
 
   /** Resolves when more may be told: at once while little waits. */
   async paced(): Promise<void> {
-    if (!this.#ended && this.#pendingBytes + this.outlet.buffered > FED_BYTES) await this.drained();
+    if (!this.#ended && this.#queue.waiting > FED_BYTES) await this.drained();
   }
 
   /** Live events of one conversation; `shared` holds what was encoded for the listeners before this one. */
@@ -201,7 +198,7 @@ export class Session {
         if (due.length <= FED_EVENTS) this.tell(due);
         else await this.feed(due);
       }
-      if (this.#pendingBytes + this.outlet.buffered > FED_BYTES) await this.drained();
+      if (this.#queue.waiting > FED_BYTES) await this.drained();
     }
     this.#lettingGo = false;
     this.#backlog.splice(0, told);
@@ -225,23 +222,18 @@ export class Session {
     if (!this.#ended) await this.outlet.drained();
   }
 
-  /** Writes what is pending, its position last. Called by the flusher once per turn of the event loop. */
-  flush(
-    position: (userId: string, codec: Codec) => Buffer | null,
-    join: (frames: Buffer, position: Buffer) => Buffer,
-  ): void {
+  /** Writes what waits, its position last. Called by the flusher once per turn of the event loop. */
+  flush(position: PositionFrame, join: (frames: Buffer, position: Buffer) => Buffer): void {
     if (this.#ended) return;
-    if (this.#pendingBytes + this.outlet.buffered > this.#maxQueueBytes) {
+    const buffers = this.#queue.take();
+    if (buffers === null) {
       this.end("slow_consumer");
       return;
     }
-    const buffers = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
     if (this.#positionDue) {
       this.#positionDue = false;
       this.#positionOwed = this.#isHolding;
-      const frame = this.#positionOwed ? null : position(this.userId, this.outlet.codec);
+      const frame = this.#positionOwed ? null : position(this.user, this.outlet.codec);
       if (frame !== null) {
         if (buffers.length === 1) buffers[0] = join(buffers[0] as Buffer, frame);
         else buffers.push(frame);
@@ -250,19 +242,16 @@ export class Session {
     if (buffers.length > 0) this.outlet.write(buffers);
   }
 
-  /** Writes what is pending at once: the connection is about to be closed. */
+  /** Writes what waits at once: the connection is about to be closed. */
   writeOut(): void {
-    if (this.#ended || this.#pending.length === 0) return;
-    const buffers = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.outlet.write(buffers);
+    const buffers = this.#ended ? null : this.#queue.take();
+    if (buffers !== null && buffers.length > 0) this.outlet.write(buffers);
   }
 
   end(reason: EndReason): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#pending = [];
+    this.#queue.clear();
     this.#backlog = [];
     this.#settle();
     this.outlet.end(reason);
@@ -271,7 +260,7 @@ export class Session {
   /** The connection is gone. */
   gone(): void {
     this.#ended = true;
-    this.#pending = [];
+    this.#queue.clear();
     this.#backlog = [];
     this.#settle();
   }
@@ -292,7 +281,7 @@ export class Session {
   positionMoved(): void {
     if (this.#positionDue || this.#ended) return;
     this.#positionDue = true;
-    if (this.#pending.length === 0) this.#flusher.due(this);
+    if (this.#queue.isEmpty) this.#flusher.due(this);
   }
 }
 
@@ -307,35 +296,8 @@ function isFrom(event: Event, sessionId: string): boolean {
   return event.type === "message.stored" && event.origin === sessionId;
 }
 
-/** The frames of one publication, encoded once per codec. */
-export class SharedFrames {
-  readonly #events: readonly Event[];
-  readonly #byCodec = new Map<Codec, Buffer | null>();
-  readonly #origins: ReadonlySet<string>;
-
-  constructor(events: readonly Event[]) {
-    this.#events = events;
-    const origins = new Set<string>();
-    for (const event of events) {
-      if (event.type === "message.stored" && event.origin !== undefined) origins.add(event.origin);
-    }
-    this.#origins = origins;
-  }
-
-  /** Whether the session sent one of them itself. */
-  isOrigin(sessionId: string): boolean {
-    return this.#origins.has(sessionId);
-  }
-
-  frames(codec: Codec): Buffer | null {
-    let frames = this.#byCodec.get(codec);
-    if (frames === undefined) {
-      frames = codec.events(this.#events);
-      this.#byCodec.set(codec, frames);
-    }
-    return frames;
-  }
-}
+/** The frame that says where a user stands; null in a dialect that has none. */
+export type PositionFrame = (user: LocalUser, codec: Codec) => Buffer | null;
 
 /** Collects sessions with something to write and writes each once, at the end of the turn of the event loop. */
 export interface Flusher {

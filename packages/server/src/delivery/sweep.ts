@@ -31,15 +31,15 @@ export function startSweep(options: {
   const round = async (): Promise<void> => {
     const at = Math.floor(options.now() / 1_000);
     const epoch = await reader.epoch();
-    const known = { clocks: hub.clocks(), userIds: hub.userIds(), since: hub.horizon };
+    const known = { clocks: hub.clocks(), userIds: hub.userIds(), since: hub.horizon.xid };
     const { horizon, ...answer } = await reader.sweep(known);
     const late = await latecomers(known);
     const ahead = [...answer.ahead, ...late.ahead];
     const joined = [...answer.joined, ...late.joined];
     await Promise.all(ahead.map((clock) => hub.catchUpTo(clock)));
     await Promise.all(joined.map((one) => hub.join(one.userId, one.conversationId, one.joinedSeq)));
-    if (hub.epoch !== "" && hub.epoch !== epoch) options.onNewEpoch();
-    hub.advance(epoch, horizon, at);
+    if (hub.horizon.epoch !== "" && hub.horizon.epoch !== epoch) options.onNewEpoch();
+    hub.horizon.advance(epoch, horizon, at);
   };
 
   /**

@@ -76,7 +76,7 @@ class Device {
     // The position counts as told what was kept back: that goes out before it.
     session.release();
     await session.settled();
-    session.push(encode({ position: hub.position(this.userId) }));
+    session.push(encode({ position: hub.horizon.positionOf(session.user) }));
     await pause(ms);
     hub.detach(session);
     this.#keep(received);
@@ -93,7 +93,7 @@ class Device {
         this.resets += resets.length;
       },
     );
-    session.push(encode({ position: hub.position(this.userId) }));
+    session.push(encode({ position: hub.horizon.positionOf(session.user) }));
   }
 
   /** What came behind the last position is as if it had never arrived. */
