@@ -37,7 +37,7 @@ export interface PostgresStore {
  * Plans are made once and must fit every size of batch and table, so only index look-ups in nested loops are left to
  * choose from: a plan made over an empty table would otherwise scan it for ever.
  */
-const SETUP = [
+export const SESSION_SETUP = [
   "set application_name = 'parlance'",
   "set default_transaction_isolation = 'read committed'",
   "set timezone = 'UTC'",
@@ -50,9 +50,9 @@ const SETUP = [
   "set enable_memoize = off",
 ];
 /** A batch that waits longer for another's lock is tried again. */
-const LANE_SETUP = [...SETUP, "set lock_timeout = '5s'"];
+const LANE_SETUP = [...SESSION_SETUP, "set lock_timeout = '5s'"];
 /** Nothing a client asks for may hold a connection longer. */
-const READ_SETUP = [...SETUP, "set statement_timeout = '15s'"];
+const READ_SETUP = [...SESSION_SETUP, "set statement_timeout = '15s'"];
 
 export async function connectStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   let epoch = "";

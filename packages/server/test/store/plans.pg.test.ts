@@ -1,0 +1,205 @@
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Query } from "../../src/adapters/store/line.ts";
+import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
+import { createReader } from "../../src/adapters/store/postgres-reader.ts";
+import { SESSION_SETUP } from "../../src/adapters/store/postgres-store.ts";
+import { createTickReader } from "../../src/adapters/store/postgres-tick-reader.ts";
+import { startNode, upTo } from "../support/node.ts";
+import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
+
+/**
+ * Plans are made once per connection and kept. Here all are made over empty tables, the worst time for it; then the
+ * tables are filled and every hot statement is run again: it must touch what it needs and no more.
+ */
+const CONVERSATIONS = 100;
+const PEOPLE = 8;
+const USERS = 60;
+const MESSAGES = 100;
+/** Rows one statement may touch in one table: far below the 10,000 messages or the 800 participants there are. */
+const FEW = 400;
+
+let database: TestDatabase;
+let client: pg.Client;
+const query: Query = async (text, values) => {
+  return (await client.query({ name: `s${statementNumber(text)}`, text, values: values as unknown[] })).rows;
+};
+const known: string[] = [];
+function statementNumber(text: string): number {
+  if (!known.includes(text)) known.push(text);
+  return known.indexOf(text);
+}
+const log = createMessageLog(query);
+const reader = createReader(query);
+const ticks = createTickReader(query, async () => "");
+
+/** Conversations with messages, of which the operations take theirs. */
+let full: { conversationId: number; people: string[]; messageIds: number[] }[] = [];
+let nextId = 1_000_000_000;
+const place = (i: number) => full[i % Math.max(1, full.length)] ?? NOWHERE;
+const NOWHERE = { conversationId: 1, people: ["user-1"], messageIds: [1] };
+const draft = (i: number) => ({
+  id: nextId++,
+  conversationId: place(i).conversationId,
+  senderId: place(i).people[0] as string,
+  senderName: null,
+  idempotencyKey: `plan ${nextId}`,
+  contentHash: 1,
+  type: "text" as const,
+  content: "x",
+  parentId: null,
+  metadata: null,
+  clientTime: null,
+});
+const by = (i: number) => ({
+  conversationId: place(i).conversationId,
+  by: place(i).people[0] as string,
+  asRole: "owner" as const,
+});
+const messageId = () => place(0).messageIds[0] as number;
+
+const OPERATIONS: Record<string, () => Promise<unknown>> = {
+  "append one": () => log.append([draft(0)], { wait: false, recheck: false }),
+  "append 16 over 4 conversations": () =>
+    log.append(
+      upTo(16).map((i) => draft(i % 4)),
+      { wait: false, recheck: false },
+    ),
+  "append 16 again, of unknown outcome": () =>
+    log.append(
+      upTo(16).map((i) => draft(i % 4)),
+      { wait: true, recheck: true },
+    ),
+  edit: () =>
+    log.change([{ ...by(0), kind: "edit", messageId: messageId(), content: `${nextId++}` }], {
+      batch: nextId++,
+    }),
+  react: () =>
+    log.change([{ ...by(0), kind: "react", messageId: messageId(), emoji: "👍", add: true, maxEmoji: 50 }], {
+      batch: nextId++,
+    }),
+  "add and remove": () =>
+    log.change(
+      [
+        { ...by(1), kind: "add", userIds: ["somebody"], maxParticipants: 1_000 },
+        { ...by(1), kind: "remove", userId: "somebody" },
+      ],
+      { batch: nextId++ },
+    ),
+  "mark 4": () =>
+    log.mark(
+      upTo(4).map((i) => ({
+        conversationId: place(i).conversationId,
+        userId: place(i).people[1] ?? "user-1",
+        deliveredSeq: 90,
+        readSeq: 90,
+      })),
+    ),
+  standing: () => reader.standing(place(0).conversationId, place(0).people[0] as string),
+  "one message": () => reader.message(place(0).conversationId, messageId()),
+  "a message by key": () => reader.messagesByKey(place(0).conversationId, "key 1"),
+  "newest page": () =>
+    reader.history({ conversationId: place(0).conversationId, beforeSeq: null, fromSeq: 0, limit: 50 }),
+  "older page": () =>
+    reader.history({ conversationId: place(0).conversationId, beforeSeq: 60, fromSeq: 0, limit: 50 }),
+  inbox: () => reader.inbox({ userId: "user-1", limit: 20, after: null }),
+  entries: () => reader.entries(place(0).people[0] as string, [place(0).conversationId]),
+  memberships: () => ticks.memberships(["user-1", "user-2"]),
+  clocks: () => ticks.clocks([1, 2, 3].map((i) => place(i).conversationId)),
+  "new messages": () => ticks.newMessages(place(0).conversationId, 50, 90, 500),
+  "changed messages": () => ticks.changedMessages(place(0).conversationId, 50, 50, 1_000, 500),
+  "conversation ticks": () => ticks.conversationTicks(place(0).conversationId, 50, 90),
+  "moved since": () => ticks.moved("user-1", 1),
+  standings: () => ticks.standings("user-1", [place(0).conversationId]),
+  "tick before": () => ticks.tickBefore(place(0).conversationId, 2 ** 40),
+  sweep: () =>
+    ticks.sweep({
+      clocks: [{ conversationId: place(0).conversationId, clock: 3 }],
+      userIds: ["user-1"],
+      since: 2 ** 40,
+    }),
+  "marks since": () => ticks.marksSince(place(0).people[0] as string, Date.now() - 1_000, 100),
+};
+
+beforeAll(async () => {
+  database = await createMigratedDatabase("plans");
+  client = new pg.Client({ ...database.connection, types: NUMBERS });
+  await client.connect();
+  for (const statement of SESSION_SETUP) await client.query(statement);
+  for (const operation of Object.values(OPERATIONS)) await operation();
+
+  const node = await startNode(database.connection);
+  full = await Promise.all(
+    upTo(CONVERSATIONS).map(async (c) => {
+      const people = upTo(PEOPLE).map((p) => `user-${((c * 7 + p * 5) % USERS) + 1}`);
+      return { conversationId: await node.open(people), people, messageIds: [] };
+    }),
+  );
+  for (const { conversationId, people, messageIds } of full) {
+    const acks = await Promise.all(
+      upTo(MESSAGES).map((i) =>
+        node.send({ conversationId, senderId: people[i % PEOPLE] as string, idempotencyKey: `key ${i}` }),
+      ),
+    );
+    messageIds.push(...acks.map((ack) => ack.id));
+  }
+  await node.close();
+  // A session's counts stay its own until its transaction ends.
+  await client.query("begin");
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+describe("with plans from empty tables, over full ones", () => {
+  test.each(Object.keys(OPERATIONS))("%s reads no table through and touches few rows", async (name) => {
+    const before = await touched();
+    await (OPERATIONS[name] as () => Promise<unknown>)();
+    const after = await touched();
+    let rows = 0;
+    for (const [table, { scans, fetched }] of after) {
+      const start = before.get(table) ?? { scans: 0, fetched: 0 };
+      expect(scans - start.scans, `scans of ${table}`).toBe(0);
+      expect(fetched - start.fetched, `rows of ${table}`).toBeLessThan(FEW);
+      rows += fetched - start.fetched;
+    }
+    expect(rows).toBeGreaterThan(0);
+  });
+});
+
+/** What this session has read so far and not yet handed to the server's own statistics. */
+async function touched(): Promise<Map<string, { scans: number; fetched: number }>> {
+  const { rows } = await client.query(
+    "select relname, seq_scan as scans, coalesce(idx_tup_fetch, 0) as fetched from pg_stat_xact_user_tables",
+  );
+  return new Map(rows.map(({ relname, scans, fetched }) => [relname, { scans, fetched }]));
+}
+
+test("every statement names what tables are distributed by", () => {
+  const texts = known.filter((text) => !/from (append_messages|apply_changes|mark)\(/.test(text));
+  expect(texts.length).toBeGreaterThan(12);
+  for (const text of texts) expect(text).toMatch(/conversation_id|\bc?\.?id = (any|\$|known)|user_id/);
+});
+
+test("every look-up in the functions of the lanes names its conversation", async () => {
+  const { rows } = await client.query<{ name: string; body: string }>(
+    `select proname as name, prosrc as body from pg_proc
+     where pronamespace = 'public'::regnamespace and prosrc like '%messages%'`,
+  );
+  expect(rows.length).toBeGreaterThan(2);
+  for (const { body } of rows) {
+    const lookUps = body.split(";").filter((statement) => /\b(from|join|update) messages\b/.test(statement));
+    for (const statement of lookUps) expect(statement).toMatch(/\bconversation_id\b/);
+  }
+});
+
+/** int8 and xid8 as numbers. */
+const NUMBERS: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format: "text" | "binary") => {
+    if (oid === 20 || oid === 5069) return Number;
+    if (oid === 1016) return (text: string) => text.slice(1, -1).split(",").map(Number);
+    return pg.types.getTypeParser(oid, format);
+  }) as pg.CustomTypesConfig["getTypeParser"],
+};
