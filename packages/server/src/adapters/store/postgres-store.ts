@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Log } from "../../core/ports/log.ts";
-import type { MarkLog, MessageLog } from "../../core/ports/message-log.ts";
+import { type MarkLog, type MessageLog, StoreError } from "../../core/ports/message-log.ts";
 import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
 import type { TickReader } from "../../core/ports/tick-reader.ts";
 import { readEpoch } from "./epoch.ts";
@@ -68,7 +68,7 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
   const lanes = Array.from({ length: options.lanes }, () => line(LANE_SETUP));
   const marking = line(LANE_SETUP);
   const reading = Array.from({ length: options.readConnections }, () => line(READ_SETUP));
-  const read: Query = (text, values) => leastBusy(reading).query(text, values);
+  const read = repeated((text, values) => leastBusy(reading).query(text, values));
   const ids = createIds(read);
   const all = [...lanes, marking, ...reading];
   await Promise.all(all.map((one) => one.query("select 1")));
@@ -86,6 +86,25 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     async close() {
       await Promise.all(all.map((one) => one.close()));
     },
+  };
+}
+
+/** How often a connection may be lost under one read before its caller hears of it. */
+const READ_TRIES = 3;
+/** By then a broken connection is known to be one. */
+const READ_RETRY_MS = 25;
+
+/** For what may be done twice: asks again where a connection was lost, on another one or on the same come back. */
+function repeated(query: Query): Query {
+  return async <Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await query<Row>(text, values);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.kind !== "again" || tries === READ_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, READ_RETRY_MS));
+      }
+    }
   };
 }
 

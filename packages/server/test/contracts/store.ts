@@ -1,0 +1,433 @@
+import { DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Change, ChangeOutcome, Draft, MarkLog, MessageLog } from "../../src/core/ports/message-log.ts";
+import type { Ids, Reader, UserStore } from "../../src/core/ports/reader.ts";
+import type { TickReader } from "../../src/core/ports/tick-reader.ts";
+import { upTo } from "../support/node.ts";
+
+/** A store behind the core's ports. */
+export interface StoreScene {
+  readonly logs: readonly MessageLog[];
+  readonly marks: MarkLog;
+  readonly reader: Reader;
+  readonly ticks: TickReader;
+  readonly users: UserStore;
+  readonly ids: Ids;
+  close(): Promise<void>;
+}
+
+/** What `core/ports` promises of a store, for every store there is. */
+export function storeContract(name: string, open: () => Promise<StoreScene>): void {
+  describe(name, () => {
+    let scene: StoreScene;
+    let log: MessageLog;
+    let batch = 0;
+    /** A group of ann (owner) and bob, made anew for each test. */
+    let conversationId: number;
+
+    beforeAll(async () => {
+      scene = await open();
+      log = scene.logs[0] as MessageLog;
+      await scene.users.ensure([
+        { id: "ann", name: "Ann" },
+        { id: "bob", name: null },
+      ]);
+    });
+    afterAll(() => scene.close());
+    beforeEach(async () => {
+      conversationId = await openGroup(["ann", "bob"]);
+    });
+
+    const change = async (...changes: Change[]): Promise<readonly ChangeOutcome[]> =>
+      (await log.change(changes, { batch: ++batch })).outcomes;
+    const openGroup = async (users: readonly string[]): Promise<number> => {
+      const id = await scene.ids.conversation();
+      await change({
+        kind: "open",
+        conversationId: id,
+        by: null,
+        asRole: null,
+        conversationKind: "group",
+        name: "group",
+        people: users.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
+        settings: DEFAULT_SETTINGS,
+      });
+      return id;
+    };
+    const ann = () => ({ conversationId, by: "ann", asRole: "owner" }) as const;
+    const draft = async (over: Partial<Draft> = {}): Promise<Draft> => ({
+      id: await scene.ids.message(),
+      conversationId,
+      senderId: "ann",
+      senderName: null,
+      idempotencyKey: null,
+      contentHash: null,
+      type: "text",
+      content: "hello",
+      parentId: null,
+      metadata: null,
+      clientTime: null,
+      ...over,
+    });
+    const append = async (...drafts: Draft[]) =>
+      (await log.append(drafts, { wait: true, recheck: false })).outcomes;
+    const send = async (over: Partial<Draft> = {}): Promise<Draft> => {
+      const one = await draft(over);
+      expect(await append(one)).toMatchObject([{ kind: "stored" }]);
+      return one;
+    };
+    const stretch = [0, Number.MAX_SAFE_INTEGER, 1_000] as const;
+
+    describe("messages", () => {
+      test("are stored in their order and read back byte for byte", async () => {
+        const content = `{"quoted\\"}, null NULL 'é' 👩‍👩‍👧 \u2028 \t\r\n ${"x".repeat(5_000)}`;
+        const metadata = { nested: { list: [1, "2", null, { deep: '"' }] }, empty: {}, __proto: "x" };
+        const drafts = [
+          await draft({
+            content,
+            metadata,
+            clientTime: 1,
+            parentId: 7,
+            idempotencyKey: "null",
+            contentHash: 2 ** 47,
+          }),
+          await draft({ content: "NULL", senderId: "bob", type: "image" }),
+          await draft({ content: "{}", idempotencyKey: 'a"b\\c,{}', contentHash: 0 }),
+        ];
+        expect(await append(...drafts)).toEqual([2, 3, 4].map((seq) => ({ kind: "stored", seq })));
+        const wish = { conversationId, beforeSeq: null, fromSeq: 0, limit: 10 };
+        const messages = (await scene.reader.history(wish)).toReversed();
+        for (const [i, { contentHash: _hash, senderName: _name, ...stored }] of drafts.entries()) {
+          expect(messages[i]).toMatchObject({
+            ...stored,
+            seq: i + 2,
+            rev: i + 2,
+            reactions: null,
+            deletedAt: null,
+          });
+        }
+        expect(messages.map((message) => message.senderName)).toEqual(["Ann", null, "Ann"]);
+        expect(await scene.reader.message(conversationId, (drafts[0] as Draft).id)).toEqual(messages[0]);
+      });
+
+      test("one transaction's messages have its number and its time", async () => {
+        const { xid, at } = await log.append([await draft(), await draft()], { wait: false, recheck: false });
+        const [clock] = await scene.ticks.clocks([conversationId]);
+        expect(clock).toMatchObject({ clock: 3, movedXid: xid });
+        const [message] = await scene.ticks.newMessages(conversationId, ...stretch);
+        expect(message?.createdAt).toBe(at);
+        expect(Math.abs(at - Date.now())).toBeLessThan(60_000);
+      });
+
+      test("several conversations in one batch each have their own clock", async () => {
+        const second = await openGroup(["ann"]);
+        const drafts = await Promise.all(
+          upTo(6).map((i) => draft({ conversationId: i % 2 === 0 ? second : conversationId })),
+        );
+        expect(await append(...drafts)).toEqual([2, 2, 3, 3, 4, 4].map((seq) => ({ kind: "stored", seq })));
+      });
+
+      test("a stranger, one who left, and a conversation that is not there are refused and use up no tick", async () => {
+        await change({ ...ann(), kind: "remove", userId: "bob" });
+        expect(
+          await append(
+            await draft({ senderId: "stranger" }),
+            await draft({ senderId: "bob" }),
+            await draft({ conversationId: 2 ** 50 }),
+            await draft(),
+          ),
+        ).toEqual([
+          { kind: "not_participant" },
+          { kind: "not_participant" },
+          { kind: "not_participant" },
+          { kind: "stored", seq: 3 },
+        ]);
+      });
+
+      test("a key gives the first result again, or an error for other content", async () => {
+        const first = await draft({ idempotencyKey: "k", contentHash: 1 });
+        await append(first);
+        const again = await draft({ idempotencyKey: "k", contentHash: 1 });
+        const other = await draft({ idempotencyKey: "k", contentHash: 2 });
+        const bobs = await draft({ idempotencyKey: "k", contentHash: 2, senderId: "bob" });
+        expect(await append(again, other, bobs)).toMatchObject([
+          { kind: "repeat", id: first.id, seq: 2 },
+          { kind: "key_reused" },
+          { kind: "stored", seq: 3 },
+        ]);
+        expect(
+          (await scene.reader.messagesByKey(conversationId, "k")).map((m) => m.senderId).toSorted(),
+        ).toEqual(["ann", "bob"]);
+        expect(await scene.reader.messagesByKey(conversationId, "other")).toEqual([]);
+      });
+
+      test("a batch of unknown outcome is looked up by its ids", async () => {
+        const drafts = [await draft(), await draft()];
+        await append(drafts[0] as Draft);
+        const { outcomes } = await log.append(drafts, { wait: true, recheck: true });
+        expect(outcomes).toMatchObject([
+          { kind: "repeat", id: drafts[0]?.id, seq: 2 },
+          { kind: "stored", seq: 3 },
+        ]);
+      });
+
+      test("what cannot be stored is called poison and leaves nothing behind", async () => {
+        await expect(append(await draft(), await draft({ content: "\0" }))).rejects.toMatchObject({
+          kind: "poison",
+        });
+        expect(await scene.ticks.newMessages(conversationId, ...stretch)).toEqual([]);
+        expect((await scene.ticks.clocks([conversationId]))[0]?.clock).toBe(1);
+      });
+
+      test("pages go back without holes, from where the reader may see", async () => {
+        await append(...(await Promise.all(upTo(10).map(() => draft()))));
+        const page = async (beforeSeq: number | null, fromSeq = 0) =>
+          (await scene.reader.history({ conversationId, beforeSeq, fromSeq, limit: 4 })).map((m) => m.seq);
+        expect(await page(null)).toEqual([11, 10, 9, 8]);
+        expect(await page(8)).toEqual([7, 6, 5, 4]);
+        expect(await page(8, 6)).toEqual([7, 6]);
+        expect(await page(2)).toEqual([]);
+      });
+    });
+
+    describe("changes", () => {
+      test("edit, react and delete take a tick each, and none where nothing changes", async () => {
+        const { id: messageId } = await send();
+        const react = { ...ann(), kind: "react", messageId, emoji: "👍", maxEmoji: 1 } as const;
+        expect(
+          await change(
+            { ...ann(), kind: "edit", messageId, content: "new" },
+            { ...ann(), kind: "edit", messageId, content: "new" },
+            { ...react, add: true },
+            { ...react, add: true },
+            { ...react, emoji: "🎉", add: true },
+            { ...react, add: false },
+            { ...ann(), kind: "delete", messageId },
+            { ...ann(), kind: "delete", messageId },
+            { ...ann(), kind: "edit", messageId, content: "late" },
+            { ...ann(), kind: "edit", messageId: 1, content: "none" },
+          ),
+        ).toMatchObject([
+          { seq: 3, changed: true, message: { content: "new", rev: 3 } },
+          { seq: 3, changed: false },
+          { seq: 4, changed: true, message: { reactions: { "👍": 1 } } },
+          { seq: 4, changed: false },
+          { refused: "too_many" },
+          { seq: 5, changed: true, message: { reactions: null } },
+          { seq: 6, changed: true, message: { content: "", metadata: null } },
+          { seq: 6, changed: false },
+          { refused: "deleted" },
+          { refused: "not_found" },
+        ]);
+      });
+
+      test("a standing that is no longer so is answered stale and changes nothing", async () => {
+        expect(
+          await change(
+            { ...ann(), asRole: "member", kind: "settings", name: "no" },
+            { conversationId, by: "stranger", asRole: "member", kind: "settings", name: "no" },
+            { ...ann(), kind: "remove", userId: "bob" },
+            { conversationId, by: "bob", asRole: "member", kind: "settings", name: "no" },
+          ),
+        ).toMatchObject([{ stale: true }, { stale: true }, { seq: 2, changed: true }, { stale: true }]);
+      });
+
+      test("people come, go, come again and change roles; a group of others keeps an owner", async () => {
+        expect(
+          await change(
+            { ...ann(), kind: "add", userIds: ["cyd", "bob"], maxParticipants: 3 },
+            { ...ann(), kind: "add", userIds: ["dan"], maxParticipants: 3 },
+            { ...ann(), kind: "remove", userId: "ann" },
+            { ...ann(), kind: "role", userId: "ann", role: "member" },
+            { ...ann(), kind: "role", userId: "bob", role: "owner" },
+            { ...ann(), kind: "remove", userId: "cyd" },
+            { ...ann(), kind: "remove", userId: "cyd" },
+            { ...ann(), kind: "add", userIds: ["cyd"], maxParticipants: 3 },
+          ),
+        ).toMatchObject([
+          { seq: 2, participants: [{ userId: "cyd", role: "member", joinedSeq: 2 }] },
+          { refused: "too_many" },
+          { refused: "last_owner" },
+          { refused: "last_owner" },
+          { seq: 3, changed: true },
+          { seq: 4, changed: true },
+          { refused: "not_found" },
+          { seq: 5, head: { conversation: { participantCount: 3, clock: 5 } } },
+        ]);
+        expect(await scene.reader.standing(conversationId, "cyd")).toMatchObject({
+          role: "member",
+          joinedSeq: 5,
+        });
+        expect(await scene.reader.standing(conversationId, "dan")).toMatchObject({
+          role: null,
+          joinedSeq: 0,
+        });
+        expect(await scene.reader.standing(2 ** 50, "ann")).toBeNull();
+      });
+
+      test("settings change what is named and leave the rest", async () => {
+        await change({ ...ann(), kind: "settings", description: "d", settings: { allowReactions: false } });
+        await change({ ...ann(), kind: "settings", name: null });
+        const [entry] = await scene.reader.entries("ann", [conversationId]);
+        expect(entry?.head.conversation).toMatchObject({
+          name: null,
+          description: "d",
+          avatarUrl: null,
+          settings: { ...DEFAULT_SETTINGS, allowReactions: false },
+          clock: 3,
+        });
+      });
+
+      test("the number of the batch before gives what that one gave", async () => {
+        const rename = { ...ann(), kind: "settings", name: "once" } as const;
+        const first = await log.change([rename], { batch: ++batch });
+        expect(await log.change([rename], { batch })).toEqual(first);
+        expect(await log.change([rename], { batch: ++batch })).toMatchObject({ outcomes: [{ seq: 3 }] });
+      });
+    });
+
+    describe("marks and lists", () => {
+      test("marks go forward only, at most to the clock, and read is delivered too", async () => {
+        await append(...(await Promise.all(upTo(5).map(() => draft()))));
+        const wish = (deliveredSeq: number, readSeq: number) =>
+          scene.marks.mark([{ conversationId, userId: "bob", deliveredSeq, readSeq }]);
+        expect(await wish(2, 0)).toMatchObject([{ deliveredSeq: 2, readSeq: 0, readAt: null }]);
+        expect(await wish(0, 4)).toMatchObject([{ deliveredSeq: 4, readSeq: 4, readAt: expect.any(Number) }]);
+        expect(await wish(3, 3)).toEqual([]);
+        expect(await wish(1_000, 0)).toMatchObject([{ deliveredSeq: 6, readSeq: 4 }]);
+        expect(
+          await scene.marks.mark([{ conversationId, userId: "stranger", deliveredSeq: 1, readSeq: 1 }]),
+        ).toEqual([]);
+        const own = (await scene.ticks.marksSince("bob", 0, 100)).filter(
+          (m) => m.conversationId === conversationId,
+        );
+        expect(own).toMatchObject([{ userId: "bob", deliveredSeq: 6, readSeq: 4 }]);
+      });
+
+      test("the list has the newest first, with what is unread, page by page", async () => {
+        const reader = `reader-${conversationId}`;
+        const ids = [];
+        for (let i = 0; i < 5; i++) ids.unshift(await openGroup(["ann", reader]));
+        for (const id of ids.toReversed()) await send({ conversationId: id, content: `in ${id}` });
+        const list = [];
+        for (let after = null as { at: number; conversationId: number } | null; ; ) {
+          const page = await scene.reader.inbox({ userId: reader, limit: 2, after });
+          list.push(...page);
+          const last = page.at(-1);
+          if (last === undefined) break;
+          after = { at: last.lastMessageAt, conversationId: last.head.conversation.id };
+        }
+        expect(list.map((entry) => entry.head.conversation.id)).toEqual(ids);
+        expect(list.map((entry) => entry.unread)).toEqual(ids.map(() => 1));
+        expect(list.map((entry) => entry.lastMessage?.content)).toEqual(ids.map((id) => `in ${id}`));
+      });
+    });
+
+    describe("ticks", () => {
+      test("what is new and what changed are told apart and paged", async () => {
+        const first = await send();
+        await append(...(await Promise.all(upTo(5).map(() => draft()))));
+        await change({ ...ann(), kind: "edit", messageId: first.id, content: "new" });
+        const seqs = async (since: number, through: number, limit: number) =>
+          (await scene.ticks.newMessages(conversationId, since, through, limit)).map((m) => m.seq);
+        expect(await seqs(2, 6, 2)).toEqual([3, 4]);
+        expect(await seqs(4, 6, 10)).toEqual([5, 6]);
+        const changed = async (newerThan: number, since: number, through: number) =>
+          (await scene.ticks.changedMessages(conversationId, newerThan, since, through, 10)).map(
+            (m) => m.rev,
+          );
+        expect(await changed(4, 4, 8)).toEqual([8]);
+        expect(await changed(4, 4, 7)).toEqual([]);
+        expect(await changed(4, 8, 9)).toEqual([]);
+        expect(await changed(1, 4, 8)).toEqual([]);
+      });
+
+      test("who came and went in a stretch, and nothing where nobody did", async () => {
+        await send();
+        await change({ ...ann(), kind: "add", userIds: ["cyd"], maxParticipants: 9 });
+        await change({ ...ann(), kind: "remove", userId: "bob" });
+        await change({ ...ann(), kind: "role", userId: "cyd", role: "admin" });
+        const ticks = (since: number, through: number) =>
+          scene.ticks.conversationTicks(conversationId, since, through);
+        expect(await ticks(1, 2)).toMatchObject({ head: null, created: false, added: [], removed: [] });
+        expect(await ticks(0, 5)).toMatchObject({
+          created: true,
+          added: expect.arrayContaining([expect.objectContaining({ userId: "cyd", role: "admin" })]),
+          removed: [{ userId: "bob", leftSeq: 4 }],
+        });
+        expect(await ticks(4, 5)).toMatchObject({ added: [], updated: [{ userId: "cyd" }], removed: [] });
+      });
+
+      test("one horizon parts what is told from what is not: moved, tick before, sweep", async () => {
+        const before = await scene.ticks.sweep({ clocks: [], userIds: [], since: 0 });
+        await send();
+        const { id: messageId } = await send();
+        const middle = await scene.ticks.nextXid();
+        await change({ ...ann(), kind: "edit", messageId, content: "new" });
+        await change({ ...ann(), kind: "add", userIds: ["cyd"], maxParticipants: 9 });
+
+        expect(await scene.ticks.tickBefore(conversationId, before.horizon)).toBe(1);
+        expect(await scene.ticks.tickBefore(conversationId, middle)).toBe(3);
+        expect(await scene.ticks.tickBefore(conversationId, await scene.ticks.nextXid())).toBe(5);
+        const moved = async (since: number) =>
+          (await scene.ticks.moved("bob", since)).filter((one) => one.conversationId === conversationId);
+        expect(await moved(middle)).toMatchObject([
+          { clock: 5, joinedSeq: 1, leftSeq: null, historyVisible: true },
+        ]);
+        expect(await moved(await scene.ticks.nextXid())).toEqual([]);
+
+        const after = await scene.ticks.sweep({
+          clocks: [
+            { conversationId, clock: 3 },
+            { conversationId: await openGroup(["ann"]), clock: 1 },
+          ],
+          userIds: ["cyd", "bob"],
+          since: middle,
+        });
+        expect(after.horizon).toBeGreaterThan(middle);
+        expect(after.ahead).toMatchObject([{ conversationId, clock: 5, participantCount: 3 }]);
+        expect(after.joined.filter((one) => one.conversationId === conversationId)).toEqual([
+          { userId: "cyd", conversationId, joinedSeq: 5 },
+        ]);
+      });
+
+      test("memberships and standings are those of now, left ones by their tick", async () => {
+        await change({ ...ann(), kind: "remove", userId: "bob" });
+        const of = await scene.ticks.memberships(["ann", "bob"]);
+        expect(of.filter((one) => one.conversationId === conversationId)).toEqual([
+          { userId: "ann", conversationId },
+        ]);
+        expect(await scene.ticks.standings("bob", [conversationId])).toMatchObject([
+          { leftSeq: 2, clock: 2 },
+        ]);
+      });
+    });
+
+    describe("users and ids", () => {
+      test("users are made once; a name that is given replaces the one that is there", async () => {
+        const id = `user-${conversationId}`;
+        await Promise.all(upTo(10).map(() => scene.users.ensure([{ id, name: "First" }])));
+        await scene.users.ensure([{ id, name: null }]);
+        expect(await scene.users.find([id, "nobody at all"])).toEqual([
+          { id, name: "First", status: "online", deactivated: false },
+        ]);
+        await scene.users.ensure([{ id, name: "Second" }]);
+        await scene.users.setStatus(id, "dnd");
+        await scene.users.setLastSeen([id], Date.now());
+        expect(await scene.users.find([id])).toMatchObject([{ name: "Second", status: "dnd" }]);
+      });
+
+      test("ids are whole numbers below 2^53 and never the same, in any rush", async () => {
+        const ids = await Promise.all(upTo(5_000).map(() => scene.ids.message()));
+        expect(new Set(ids).size).toBe(5_000);
+        expect(ids.every((id) => Number.isSafeInteger(id) && id > 0)).toBe(true);
+      });
+
+      test("the epoch is one and stays", async () => {
+        const epoch = await scene.ticks.epoch();
+        expect(epoch).toMatch(/^[0-9a-z]{8,}$/);
+        expect(await scene.ticks.epoch()).toBe(epoch);
+      });
+    });
+  });
+}
