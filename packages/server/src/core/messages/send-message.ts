@@ -77,10 +77,11 @@ async function isRepeat(
   return earlier.some((message) => message.senderId === senderId);
 }
 
-const HASH_BYTES = 6;
+const HASH_DIGITS = 12;
 
 /** 48 bits over everything that is the content; the client's own time is not. */
 function hashOf({ messageType, content, parentId, metadata }: SendMessage): number {
   const rest = parentId === null && metadata === null ? "" : `\0${parentId}\0${JSON.stringify(metadata)}`;
-  return hash("sha256", `${messageType}\0${content}${rest}`, "buffer").readUIntBE(0, HASH_BYTES);
+  // As hex: making a buffer of it takes three times as long as the hash.
+  return Number.parseInt(hash("sha256", `${messageType}\0${content}${rest}`).slice(0, HASH_DIGITS), 16);
 }

@@ -1,0 +1,36 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { frame, messageFrame } from "./codec.ts";
+
+const time = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const word = fc.string({ unit: "binary" });
+
+test("a message written field by field is the text that JSON.stringify gives", () => {
+  const payloads = fc.record({
+    conversation_id: fc.constantFrom("conv_1c", "conv_1001001h"),
+    sender_id: word,
+    message_id: word,
+    content: word,
+    timestamp: time,
+    id: fc.constantFrom("msg_1c", "msg_1001001h"),
+    sender_name: fc.option(word),
+    message_type: fc.constantFrom("text", "image", "file", "location", "system"),
+    parent_id: fc.option(fc.constant("msg_2d")),
+    metadata: fc.option(fc.dictionary(word, fc.jsonValue())),
+    reactions: fc.dictionary(fc.constantFrom("👍", "❤️"), fc.nat()),
+    seq: fc.nat(),
+    rev: fc.nat(),
+    created_at: time,
+    edited_at: fc.option(time),
+    deleted_at: fc.option(time),
+  });
+  fc.assert(
+    fc.property(
+      fc.constantFrom("message.receive" as const, "message.updated" as const),
+      payloads,
+      (event, payload) => {
+        expect(messageFrame(event, payload).equals(frame(event, payload))).toBe(true);
+      },
+    ),
+  );
+});
