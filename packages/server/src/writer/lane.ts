@@ -94,7 +94,7 @@ export class Lane {
       else if (outcome.kind === "held") held.push(entry);
       settleDraft(entry, outcome, appended.at);
     }
-    this.#options.announce.stored(stored, appended);
+    this.#tell(() => this.#options.announce.stored(stored, appended));
     for (const entry of held) entry.skips++;
     return held;
   }
@@ -116,7 +116,16 @@ export class Lane {
       const outcome = changed.outcomes[i];
       if (outcome !== undefined) entry.resolve(outcome);
     }
-    this.#options.announce.changed(entries, changed);
+    this.#tell(() => this.#options.announce.changed(entries, changed));
+  }
+
+  /** What is committed stays so if telling it fails: the sweep will tell it, and the lane goes on. */
+  #tell(announce: () => void): void {
+    try {
+      announce();
+    } catch (error) {
+      this.#options.report.error({ error }, "a committed batch could not be announced");
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { startForwarder } from "../support/forwarder.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
@@ -162,6 +163,24 @@ test("an overfull writer refuses before it accepts, and what it accepted is stor
   }
   expect((await small.history(conversationId)).length).toBe(30);
   await small.send({ conversationId, senderId: "ann" });
+});
+
+test("a bus that fails takes neither the acks nor the lane with it", async () => {
+  const bus = createInProcessBus();
+  await using deaf = await startNode(database.connection, { bus, lanes: 1 });
+  const conversationId = await deaf.open(["ann"]);
+  await bus.subscribe(`conversation:${conversationId}`);
+  bus.listen({
+    news() {
+      throw new Error("nobody can be told");
+    },
+    lost() {},
+  });
+  const acks = await Promise.all(upTo(20).map(() => deaf.send({ conversationId, senderId: "ann" })));
+  expect(acks.map((ack) => ack.seq)).toEqual(upTo(20).map((i) => i + 1));
+  const renamed = await deaf.change({ kind: "settings", conversationId, by: "ann", name: "new" });
+  expect(renamed).toMatchObject({ seq: 22, changed: true });
+  expect(await deaf.send({ conversationId, senderId: "ann" })).toMatchObject({ seq: 23 });
 });
 
 test("a writer drains: what it accepted is settled and no timer is left", async () => {
