@@ -3,7 +3,8 @@ import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish } from "./messag
 
 /**
  * The one hand that writes. What resolves is committed and synced; what rejects with a `Refusal` was not
- * stored, except that `unavailable` may hide a commit whose answer was lost: a retry under its key finds it. Drafts and changes of one conversation are written in the order they were given.
+ * stored, except that `unavailable` may hide a commit whose answer was lost: a retry under its key finds it.
+ * Drafts and changes of one conversation are written in the order they were given.
  */
 export interface Writer {
   /** @param origin the session that must not be told again */
