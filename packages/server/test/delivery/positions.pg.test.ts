@@ -3,6 +3,7 @@ import pg from "pg";
 import { expect, test } from "vitest";
 import type { Query } from "../../src/adapters/store/line.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
+import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
 import { readPosition } from "../../src/delivery/position.ts";
@@ -19,9 +20,12 @@ interface TellingNode {
   readonly sweep: Sweep;
 }
 
-async function startTellingNode(database: TestDatabase): Promise<TellingNode> {
+async function startTellingNode(
+  database: TestDatabase,
+  wrap: (reader: TickReader) => TickReader = (reader) => reader,
+): Promise<TellingNode> {
   const writing = await startNode(database.connection);
-  const reader = writing.store.ticks;
+  const reader = wrap(writing.store.ticks);
   const hub = new Hub({
     bus: writing.bus,
     reader,
@@ -239,4 +243,37 @@ test("more conversations in motion than a position can name: repeats at most, no
     const skipped = history.filter((message) => (device.revs.get(message.id) ?? 0) < message.rev);
     expect({ skipped: skipped.length, resets: device.resets }).toEqual({ skipped: 0, resets: 0 });
   }
+});
+
+test("somebody who comes while the sweep asks has heard all that lies before the horizon it brings", async () => {
+  await using database = await createMigratedDatabase("latecomer");
+  const other = await startNode(database.connection);
+  const conversationId = await other.open(["ann", "bob"]);
+  const device = new Device("ann");
+  let meanwhile: (() => Promise<void>) | null = null;
+  // The sweep's question is slow to reach the store: what happens meanwhile is in its answer's horizon.
+  const node = await startTellingNode(database, (reader) => ({
+    ...reader,
+    async sweep(wish) {
+      const first = meanwhile;
+      meanwhile = null;
+      await first?.();
+      return await reader.sweep(wish);
+    },
+  }));
+  await node.sweep.stop();
+  let visit: Promise<void> = Promise.resolve();
+  meanwhile = async () => {
+    visit = device.visit(node, 400);
+    await expect.poll(() => node.hub.clocks()).toEqual([{ conversationId, clock: 1 }]);
+    await other.send({ conversationId, senderId: "bob", content: "in between" });
+  };
+  await node.sweep.run();
+  const position = node.hub.position("ann");
+  await visit;
+  device.position = position;
+  await device.visit(node, 20);
+  expect([...device.order]).toEqual([[conversationId, [2]]]);
+  await node.writing.close();
+  await other.close();
 });
