@@ -97,7 +97,6 @@ class Device {
         this.resets += resets.length;
       },
     );
-    session.push(encode({ position: hub.horizon.positionOf(session.user) }));
   }
 
   /** What came behind the last position is as if it had never arrived. */
@@ -269,7 +268,8 @@ test("somebody who comes while the sweep asks has heard all that lies before the
     await other.send({ conversationId, senderId: "bob", content: "in between" });
   };
   await node.sweep.run();
-  const position = node.hub.position("ann");
+  const [{ user: ann }] = node.hub.sessions() as [Session];
+  const position = node.hub.horizon.positionOf(ann);
   await visit;
   device.position = position;
   await device.visit(node, 20);
