@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BINARY, openRaw, PING, type RawFrame, type RawSocket, TEXT } from "../support/raw-socket.ts";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
@@ -103,6 +105,47 @@ describe("broken frames", () => {
     await expectHealthy();
     for (const raw of raws) raw.socket.resetAndDestroy();
     await expectHealthy();
+  });
+});
+
+describe("handshakes", () => {
+  const good = {
+    upgrade: "websocket",
+    connection: "Upgrade",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+  };
+  const cases: readonly [string, string, Record<string, string | undefined>, number][] = [
+    ["as it should be", "GET /ws?user_id=h", {}, 101],
+    ["another version", "GET /ws?user_id=h", { "sec-websocket-version": "7" }, 400],
+    ["no version", "GET /ws?user_id=h", { "sec-websocket-version": undefined }, 400],
+    ["no key", "GET /ws?user_id=h", { "sec-websocket-key": undefined }, 400],
+    ["a bad key", "GET /ws?user_id=h", { "sec-websocket-key": "short" }, 400],
+    ["another method", "POST /ws?user_id=h", {}, 400],
+    ["another protocol", "GET /ws?user_id=h", { upgrade: "foo" }, 400],
+    ["a path of nobody", "GET /nowhere", {}, 404],
+    ["a path of something else", "GET /health", {}, 404],
+    ["a list of protocols that is none", "GET /ws?user_id=h", { "sec-websocket-protocol": ",,;" }, 400],
+    [
+      "a protocol of 12 KB of spaces",
+      "GET /ws?user_id=h",
+      { "sec-websocket-protocol": `a${" ".repeat(12_000)}b` },
+      400,
+    ],
+  ];
+  test.each(cases)("%s", async (_, request, headers, status) => {
+    const { hostname, port, host } = new URL(server.url);
+    const socket = createConnection(Number(port), hostname);
+    const lines = Object.entries({ ...good, ...headers }).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}: ${value}`],
+    );
+    socket.write(`${[`${request} HTTP/1.1`, `host: ${host}`, ...lines].join("\r\n")}\r\n\r\n`);
+    const start = performance.now();
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(Number(answer.toString("latin1").split(" ")[1])).toBe(status);
+    expect(performance.now() - start).toBeLessThan(1_000);
+    if (status !== 101) await once(socket.resume(), "close");
+    socket.destroy();
   });
 });
 

@@ -424,6 +424,16 @@ describe("ids and retries", () => {
     expect((await server.request(`/api/v1/chat/${conversation}`)).body.messages).toHaveLength(1);
   });
 
+  test("a key whose first try was refused is as good as new", async () => {
+    const { ann, conversation } = await pair();
+    const wish = { conversation_id: conversation, message_id: "tried" };
+    expect((await ann.ask("message.send", { ...wish, content: "" })).payload).toMatchObject({
+      code: "invalid",
+      message_id: "tried",
+    });
+    expect(await say(ann, conversation, "now", wish)).toMatchObject({ seq: 2, duplicate: false });
+  });
+
   test("a message_id that the server could have made is refused, in any spelling; documents' samples are not", async () => {
     const { ann, conversation } = await pair();
     const { id } = await say(ann, conversation, "x", { message_id: "msg_abc456" });

@@ -66,3 +66,20 @@ test("a connection that answers no pings is cut, one that does lives, also when 
   dead.write({ opcode: TEXT, payload: '{"event":"ping"}' });
   expect((await quiet.ask("ping")).event).toBe("pong");
 });
+
+test("pings without end from a client that reads nothing take no memory and harm nobody", async () => {
+  const flood = await openRaw(server.url, "flood");
+  flood.socket.pause();
+  const before = residentMegabytes(server.pid);
+  // A masked ping of 125 bytes; the mask is zero.
+  const ping = Buffer.concat([Buffer.from([0x89, 0xfd, 0, 0, 0, 0]), Buffer.alloc(125, "p")]);
+  const lot = Buffer.concat(Array.from({ length: 2_000 }, () => ping));
+  // 64 MB; the server may well end this connection before.
+  for (let i = 0; i < 250 && !flood.socket.destroyed; i++) {
+    await new Promise((resolve) => flood.socket.write(lot, resolve));
+  }
+  const other = await connect(server, { user: "other" });
+  expect((await other.ask("ping")).event).toBe("pong");
+  expect(residentMegabytes(server.pid) - before).toBeLessThan(40);
+  flood.socket.destroy();
+});
