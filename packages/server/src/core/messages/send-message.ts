@@ -40,10 +40,12 @@ export async function sendMessage(
   if (isReply && (await parts.reader.message(conversationId, parentId)) === null) {
     throw new Refusal("not_found", "The message replied to is not in this conversation");
   }
+  let paid = true;
   try {
     parts.messageLimit.take(caller);
   } catch (refusal) {
     if (!(await isRepeat(parts, command))) throw refusal;
+    paid = false;
   }
   const id = parts.ids.message();
 
@@ -63,7 +65,7 @@ export async function sendMessage(
   const storing = parts.writer.send(draft, command.origin);
   accepted?.();
   const stored = await storing;
-  if (stored.duplicate) parts.messageLimit.refund(caller);
+  if (stored.duplicate && paid) parts.messageLimit.refund(caller);
   return stored;
 }
 
