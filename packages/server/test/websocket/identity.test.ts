@@ -219,17 +219,15 @@ describe("jwt mode", () => {
     expect(sent).toBeGreaterThanOrEqual(20);
     expect(sent).toBeLessThan(30);
     expect(answer.payload).toMatchObject({ code: "rate_limited", retry_after: expect.any(Number) });
-    for (let i = 0; i < 5; i++) {
+    // What was free is not given back: repeats earn no new messages. One may have come due meanwhile.
+    const more = [];
+    for (let i = 0; i < 3; i++) {
       const again = await user.ask("message.send", {
         conversation_id: conversation,
         content: "x",
         message_id: "first",
       });
       expect(again).toMatchObject({ event: "message.ack", payload: { duplicate: true } });
-    }
-    // What was free is not given back: repeats earn no new messages. One may have come due meanwhile.
-    const more = [];
-    for (let i = 0; i < 3; i++) {
       more.push((await user.ask("message.send", { conversation_id: conversation, content: "x" })).event);
     }
     expect(more.slice(1)).toEqual(["error", "error"]);
