@@ -304,6 +304,33 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         expect(own).toMatchObject([{ userId: "bob", deliveredSeq: 6, readSeq: 4 }]);
       });
 
+      test("the list shows nothing from before one's joining where history is not visible", async () => {
+        await send({ content: "before" });
+        const late = `late-${conversationId}`;
+        await change({ ...ann(), kind: "settings", settings: { historyVisible: false } });
+        await change({ ...ann(), kind: "add", userIds: [late], maxParticipants: 10 });
+        const latest = async (userId: string) =>
+          (await scene.reader.entries(userId, [conversationId])).map((entry) => entry.lastMessage?.content);
+        expect([await latest("bob"), await latest(late)]).toEqual([["before"], [undefined]]);
+        await send({ content: "after" });
+        expect(await latest(late)).toEqual(["after"]);
+      });
+
+      test("others' marks are told in conversations up to a size, one's own in all", async () => {
+        const wish = { conversationId, deliveredSeq: 1, readSeq: 1 };
+        await scene.marks.mark([
+          { ...wish, userId: "ann" },
+          { ...wish, userId: "bob" },
+        ]);
+        const told = async (maxParticipants: number) =>
+          (await scene.ticks.marksSince("bob", 0, maxParticipants))
+            .filter((mark) => mark.conversationId === conversationId)
+            .map((mark) => mark.userId)
+            .sort();
+        expect(await told(2)).toEqual(["ann", "bob"]);
+        expect(await told(1)).toEqual(["bob"]);
+      });
+
       test("the list has the newest first, with what is unread, page by page", async () => {
         const reader = `reader-${conversationId}`;
         const ids = [];

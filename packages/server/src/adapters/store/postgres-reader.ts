@@ -21,8 +21,8 @@ const HISTORY = `select message_json(m) as message from messages m
 /** $1: the user. What follows picks the rows; all of a list's shape is here. */
 const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
     p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived,
-    (select message_json(m) from messages m
-     where m.conversation_id = c.id and m.seq = c.last_seq) as "lastMessage"`;
+    (select message_json(m) from messages m where m.conversation_id = c.id and m.seq = c.last_seq
+       and (m.seq >= p.joined_seq or coalesce((c.settings->>'historyVisible')::boolean, true))) as "lastMessage"`;
 
 const INBOX = `with place as materialized (
     select c.id, c.last_message_at from participants p join conversations c on c.id = p.conversation_id

@@ -57,13 +57,17 @@ const SWEEP = `select pg_snapshot_xmin(pg_current_snapshot()) as horizon,
    from unnest($3::text[]) u (id) join participants p on p.user_id = u.id collate "C"
    where p.member_xid >= $4::text::xid8 and p.left_seq is null) as joined`;
 
-const MARKS_SINCE = `select q.conversation_id as "conversationId", q.user_id as "userId", q.delivered_seq as "deliveredSeq",
-    q.read_seq as "readSeq", epoch_ms(q.read_at) as "readAt"
-  from participants p
-  join conversations c on c.id = p.conversation_id
-  join participants q on q.conversation_id = p.conversation_id
-  where p.user_id = $1 collate "C" and p.left_seq is null and q.left_seq is null
-    and (q.user_id = $1 or c.participant_count <= $3) and q.marked_at >= to_timestamp($2 / 1000.0)`;
+/** In two parts: of a large conversation only the user's own row is read, and not everybody's to be left out again. */
+const MARKS_SINCE = `with own as materialized (
+    select p.*, c.participant_count <= $3 as small from participants p join conversations c on c.id = p.conversation_id
+    where p.user_id = $1 collate "C" and p.left_seq is null)
+  select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq", read_seq as "readSeq",
+    epoch_ms(read_at) as "readAt"
+  from own where marked_at >= to_timestamp($2 / 1000.0)
+  union all
+  select q.conversation_id, q.user_id, q.delivered_seq, q.read_seq, epoch_ms(q.read_at)
+  from own join participants q on q.conversation_id = own.conversation_id and q.user_id <> $1
+  where own.small and q.left_seq is null and q.marked_at >= to_timestamp($2 / 1000.0)`;
 
 /** @param epoch what the store said when it was last connected to */
 export function createTickReader(query: Query, epoch: () => Promise<string>): TickReader {
