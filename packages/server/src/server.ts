@@ -129,7 +129,11 @@ async function startOver(
     log,
     now,
     onNewEpoch: () => {
-      for (const session of hub.sessions()) session.end("restart");
+      for (const session of hub.sessions()) {
+        session.end("restart");
+        // At once: whoever came back before the last of them has gone would listen behind clocks of the old life.
+        hub.detach(session);
+      }
     },
   });
   await sweep.run();
