@@ -212,7 +212,8 @@ export class Client {
         this.#emit("reset", { reason: "invalid_position" });
       }
       socket.close();
-    } else if (event === "position") {
+    } else if (event === "position" && this.#live) {
+      // Before `resumed` it may stand for what is still being caught up with.
       this.#position = (payload as ServerEvents["position"]).position;
     }
     const pending = id === undefined ? undefined : this.#pending.get(id);
