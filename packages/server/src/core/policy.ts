@@ -30,9 +30,10 @@ export function mayReadInbox(caller: Caller, userId: string): Answer {
   return new Refusal("forbidden", "This is another user's list");
 }
 
-/** Who changes things must be somebody. */
-export function mustBeUser(caller: Caller): Answer {
-  return caller.userId === null ? new Refusal("unauthenticated", "This needs a user to act as") : null;
+/** Who changes things must be somebody: the user acted as; throws the refusal where there is none. */
+export function actingUser({ userId }: Caller): string {
+  if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
+  return userId;
 }
 
 export function maySend(standing: Standing | null, isReply: boolean): Answer {

@@ -3,7 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
 import { changeUnderPolicy } from "../change.ts";
 import type { Parts } from "../parts.ts";
-import { mayAdd, mayRemove, maySetRole, mustBeUser } from "../policy.ts";
+import { actingUser, mayAdd, mayRemove, maySetRole } from "../policy.ts";
 
 type PeopleParts = Pick<Parts, "reader" | "writer" | "standings" | "users" | "maxParticipants">;
 
@@ -14,22 +14,25 @@ export async function addParticipants(
   command: AddParticipants,
 ): Promise<Changed> {
   const { conversationId } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   const userIds = [...new Set(command.userIds)];
   if (userIds.length === 0) throw new Refusal("invalid", "participants must name at least one user");
   if (userIds.length > parts.maxParticipants) {
     throw new Refusal("invalid", `a conversation has at most ${parts.maxParticipants} participants`);
   }
-  await parts.users.meet(caller, userIds);
   const { maxParticipants } = parts;
-  return await changeUnderPolicy(parts, conversationId, by, mayAdd, ({ role }) => ({
-    kind: "add",
+  return await changeUnderPolicy(
+    parts,
     conversationId,
     by,
-    asRole: role,
-    userIds,
-    maxParticipants,
-  }));
+    async (standing) => {
+      const refusal = mayAdd(standing);
+      // Only then: who may not add people makes no users by naming them, nor learns who exists.
+      if (refusal === null) await parts.users.meet(caller, userIds);
+      return refusal;
+    },
+    ({ role }) => ({ kind: "add", conversationId, by, asRole: role, userIds, maxParticipants }),
+  );
 }
 
 /** Removes somebody, or, of oneself, leaves. */
@@ -39,7 +42,7 @@ export async function removeParticipant(
   command: RemoveParticipant,
 ): Promise<Changed> {
   const { conversationId, userId } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   return await changeUnderPolicy(
     parts,
     conversationId,
@@ -54,7 +57,7 @@ export async function removeParticipant(
 
 export async function setRole(parts: PeopleParts, caller: Caller, command: SetRole): Promise<Changed> {
   const { conversationId, userId, role } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   return await changeUnderPolicy(parts, conversationId, by, maySetRole, (standing) => ({
     kind: "role",
     conversationId,
@@ -63,10 +66,4 @@ export async function setRole(parts: PeopleParts, caller: Caller, command: SetRo
     userId,
     role,
   }));
-}
-
-function userOf(caller: Caller): string {
-  const refusal = mustBeUser(caller);
-  if (refusal !== null) throw refusal;
-  return caller.userId as string;
 }

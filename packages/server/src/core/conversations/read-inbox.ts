@@ -1,7 +1,7 @@
 import type { InboxEntry, InboxPage, ReadEntries, ReadInbox } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { mayReadInbox, mustBeUser } from "../policy.ts";
+import { actingUser, mayReadInbox } from "../policy.ts";
 
 export async function readInbox(
   { reader }: Pick<Parts, "reader">,
@@ -25,7 +25,5 @@ export async function readEntries(
   caller: Caller,
   { conversationIds }: ReadEntries,
 ): Promise<readonly InboxEntry[]> {
-  const refusal = mustBeUser(caller);
-  if (refusal !== null) throw refusal;
-  return await reader.entries(caller.userId as string, conversationIds);
+  return await reader.entries(actingUser(caller), conversationIds);
 }

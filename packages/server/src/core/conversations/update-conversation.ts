@@ -4,7 +4,7 @@ import type { Caller } from "../caller.ts";
 import { changeUnderPolicy } from "../change.ts";
 import { checkText } from "../messages/content.ts";
 import type { Parts } from "../parts.ts";
-import { mayUpdate } from "../policy.ts";
+import { actingUser, mayUpdate } from "../policy.ts";
 import { checkName } from "./open-conversation.ts";
 
 const MAX_DESCRIPTION_LENGTH = 2_000;
@@ -16,8 +16,7 @@ export async function updateConversation(
   command: UpdateConversation,
 ): Promise<Changed> {
   const { conversationId, name, description, avatarUrl, settings } = command;
-  if (caller.userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
-  const by = caller.userId;
+  const by = actingUser(caller);
   if (typeof name === "string") checkName(name);
   if (typeof description === "string") checkLength(description, "description", MAX_DESCRIPTION_LENGTH);
   if (typeof avatarUrl === "string") checkLength(avatarUrl, "avatarUrl", MAX_URL_LENGTH);

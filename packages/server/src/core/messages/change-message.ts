@@ -4,7 +4,7 @@ import type { Message } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import { changeUnderPolicy, type Done } from "../change.ts";
 import type { Parts } from "../parts.ts";
-import { mayDelete, mayEdit, mayReact, mustBeUser } from "../policy.ts";
+import { actingUser, mayDelete, mayEdit, mayReact } from "../policy.ts";
 import { checkContent } from "./content.ts";
 import { normalEmoji } from "./emoji.ts";
 
@@ -18,7 +18,7 @@ export async function editMessage(
   command: EditMessage,
 ): Promise<MessageChanged> {
   const { conversationId, messageId, content } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   checkContent(content, parts.contentLimits);
   const done = await changeUnderPolicy(
     parts,
@@ -37,7 +37,7 @@ export async function deleteMessage(
   command: DeleteMessage,
 ): Promise<MessageChanged> {
   const { conversationId, messageId } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   const done = await changeUnderPolicy(
     parts,
     conversationId,
@@ -50,7 +50,7 @@ export async function deleteMessage(
 
 export async function react(parts: ChangeParts, caller: Caller, command: React): Promise<MessageChanged> {
   const { conversationId, messageId, add } = command;
-  const by = userOf(caller);
+  const by = actingUser(caller);
   const emoji = normalEmoji(command.emoji);
   if (emoji === null) throw new Refusal("invalid", "emoji must be one emoji");
   parts.reactionLimit.take(caller);
@@ -65,12 +65,6 @@ export async function react(parts: ChangeParts, caller: Caller, command: React):
     maxEmoji: MAX_EMOJI_PER_MESSAGE,
   }));
   return changedMessage(done);
-}
-
-function userOf(caller: Caller): string {
-  const refusal = mustBeUser(caller);
-  if (refusal !== null) throw refusal;
-  return caller.userId as string;
 }
 
 async function existing(

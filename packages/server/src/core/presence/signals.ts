@@ -1,16 +1,14 @@
 import type { SetStatus, SetTyping } from "@parlance/protocol/commands.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { mayTakePart, mustBeUser } from "../policy.ts";
+import { actingUser, mayTakePart } from "../policy.ts";
 
 export async function setTyping(
   { standings, typing, users }: Pick<Parts, "standings" | "typing" | "users">,
   caller: Caller,
   { conversationId, typing: isTyping }: SetTyping,
 ): Promise<undefined> {
-  const nobody = mustBeUser(caller);
-  if (nobody !== null) throw nobody;
-  const id = caller.userId as string;
+  const id = actingUser(caller);
   if (mayTakePart(standings.recall(conversationId, id) ?? null) !== null) {
     const refusal = mayTakePart(await standings.read(conversationId, id));
     if (refusal !== null) throw refusal;
@@ -23,7 +21,5 @@ export async function setStatus(
   caller: Caller,
   { status }: SetStatus,
 ): Promise<undefined> {
-  const nobody = mustBeUser(caller);
-  if (nobody !== null) throw nobody;
-  await presence.setStatus(caller.userId as string, status);
+  await presence.setStatus(actingUser(caller), status);
 }

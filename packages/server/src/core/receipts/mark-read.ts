@@ -2,7 +2,7 @@ import type { MarkRead } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { mayTakePart, mustBeUser } from "../policy.ts";
+import { actingUser, mayTakePart } from "../policy.ts";
 
 /** Moves the caller's read mark up to a message, or to all there is. Marks never go back. */
 export async function markRead(
@@ -10,9 +10,7 @@ export async function markRead(
   caller: Caller,
   { conversationId, messageId }: MarkRead,
 ): Promise<{ readonly readSeq: number }> {
-  const nobody = mustBeUser(caller);
-  if (nobody !== null) throw nobody;
-  const userId = caller.userId as string;
+  const userId = actingUser(caller);
   const standing = await standings.read(conversationId, userId);
   const refusal = mayTakePart(standing);
   if (refusal !== null || standing === null) throw refusal;
