@@ -5,7 +5,7 @@
  */
 export type IdKind = "conversation" | "message";
 
-/** A malformed spelling. Its opposite is a number: the id, which may still be unknown to the store. */
+/** The id, which the store may still not know; or why a spelling gives none: see `readId`. */
 export type ReadId = number | "malformed" | "unknown";
 
 const PREFIX: Readonly<Record<IdKind, string>> = { conversation: "conv_", message: "msg_" };

@@ -47,7 +47,7 @@ export interface ReadEntries {
   readonly conversationIds: readonly number[];
 }
 
-/** The id of the message that a reference means; `not_found`, or `invalid` where a key means two. */
+/** The message that a reference means; `not_found`, or `invalid` where a key means two. */
 export interface FindMessage {
   readonly type: "find-message";
   readonly conversationId: number;

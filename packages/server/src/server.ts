@@ -44,7 +44,7 @@ const MIGRATIONS = new URL("./adapters/store/migrations/", import.meta.url);
 const PATIENCE_MS = 5_000;
 /** Keeps one statement's parameters, and the memory of a batch, within a few megabytes. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** A sweep soon after the listeners are told to come back would only find what they will ask for anyway. */
+/** What the last batches made is handed to the sockets before they are closed. */
 const FLUSH_MS = 50;
 
 /** The composition root: the only file that knows every room. Rejects with a `StartupError`. */

@@ -126,7 +126,7 @@ export interface MessageLog {
   change(changes: readonly Change[], options: { batch: number }): Promise<Changed>;
 }
 
-/** How far somebody has come; a null mark is left where it is. */
+/** How far somebody has come. Marks only go forward, so 0 leaves one where it is. */
 export interface MarkWish {
   readonly conversationId: number;
   readonly userId: string;
