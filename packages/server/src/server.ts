@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import pg from "pg";
@@ -98,6 +99,8 @@ async function startOver(
     maxSendQueueBytes: config.maxSendQueueBytes,
     maxSessionsPerUser: config.maxConnectionsPerUser,
     noteDelivered: writer.noteDelivered,
+    nodeId: randomUUID().slice(0, 8),
+    onLost: () => sweep.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one")),
   });
   const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
   const presence = createPresence({

@@ -143,7 +143,7 @@ export const OPTIONS = {
     group: "Limits",
     text: "Connections of one user; one more is closed with 4009.",
   }),
-  MAX_SEND_QUEUE_BYTES: option(size("64KiB", "1GiB"), "4MiB", {
+  MAX_SEND_QUEUE_BYTES: option(size("1MiB", "1GiB"), "4MiB", {
     group: "Limits",
     text: "What may wait to be read by one connection; more closes it with 4008.",
   }),

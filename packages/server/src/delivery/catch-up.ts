@@ -26,6 +26,8 @@ export interface CatchUpReport {
   readonly unnamed: readonly number[];
   /** Marks that moved meanwhile, as they are now. */
   readonly marks: readonly MarkMoved[];
+  /** The last tick told of a conversation that the user is in. */
+  readonly toldTo: (conversationId: number) => number;
 }
 
 /** Clocks of servers and of the database may differ by so much; marks told twice do no harm. */
@@ -59,11 +61,13 @@ export async function catchUp(
   try {
     const reset = await impossible(hub, reader, wish);
     if (reset === null) await tellAll(parts, session, wish, floors, finish);
-    else await finish({ resets: [reset], told: [], unnamed: [], marks: [] });
+    else await finish({ resets: [reset], told: [], unnamed: [], marks: [], toldTo: () => 0 });
     // Last, for they may come until the very end.
     for (const join of session.lateJoins) {
-      if (floors.has(join.conversationId)) continue;
-      const stretch = { ...join, visibleFrom: join.since + 1, xid: 0 };
+      const floor = floors.get(join.conversationId) ?? 0;
+      if (floor >= join.through) continue;
+      const since = Math.max(join.since, floor);
+      const stretch = { ...join, since, visibleFrom: since + 1, xid: 0 };
       for await (const events of missedEvents(reader, stretch)) await session.feed(events);
       floors.set(join.conversationId, join.through);
     }
@@ -88,6 +92,7 @@ async function tellAll(
       : await fromClocks(reader, session, wish, resets);
   const told: number[] = [];
   for (const { moved, since } of starts) {
+    if (session.ended) return;
     if (since > moved.clock) {
       resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
       continue;
@@ -104,7 +109,8 @@ async function tellAll(
   const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
   const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
   const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
-  await finish({ resets, told, unnamed, marks });
+  const toldTo = (id: number): number => floors.get(id) ?? hub.clockFor(session.userId, id);
+  await finish({ resets, told, unnamed, marks, toldTo });
 }
 
 async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promise<Reset | null> {
@@ -127,14 +133,14 @@ async function fromPosition(
   // Where this node lags behind the one that gave the position, it will yet tell what the client has: what has moved
   // since its own horizon is looked at too, if only to know up to where that is.
   const moved = await reader.moved(session.userId, Math.min(position.horizon, hub.horizon.xid));
-  return await Promise.all(
-    moved.map(async (one) => {
-      const named = position.clocks.get(one.conversationId);
-      if (named !== undefined) return { moved: one, since: named };
-      const before = await reader.tickBefore(one.conversationId, position.horizon);
-      return { moved: one, since: Math.max(before, one.joinedSeq - 1) };
-    }),
-  );
+  const starts: Start[] = [];
+  for (const one of moved) {
+    const named = position.clocks.get(one.conversationId);
+    const since = named ?? (await reader.tickBefore(one.conversationId, position.horizon));
+    starts.push({ moved: one, since: named === undefined ? Math.max(since, one.joinedSeq - 1) : since });
+    if (session.ended) break;
+  }
+  return starts;
 }
 
 async function fromClocks(
@@ -163,7 +169,8 @@ async function tellStretch(
 ): Promise<void> {
   const visibleFrom = moved.historyVisible ? 0 : moved.joinedSeq;
   const { conversationId, movedXid: xid } = moved;
-  for await (const events of missedEvents(reader, { conversationId, since, through, visibleFrom, xid })) {
+  const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: moved.leftSeq !== null };
+  for await (const events of missedEvents(reader, stretch)) {
     if (session.ended) return;
     await session.feed(events);
   }

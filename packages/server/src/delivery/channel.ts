@@ -162,14 +162,15 @@ export class Channel {
   }
 
   async #fillOnce(): Promise<void> {
-    while (this.interest > 0) {
+    // What is let go may end in another hole.
+    while (this.interest > 0 && this.#held !== null) {
       try {
+        const heldBefore = this.#held.length;
         const [at] = await this.#host.reader.clocks([this.id]);
         if (at !== undefined && at.clock > this.clock) await this.#tellMissed(at);
-        // What the bus said of ticks that the store does not have cannot be told; the sweep will find them.
-        this.#held = this.#held?.filter((event) => event.seq <= (at?.clock ?? 0)) ?? [];
+        // Ticks that the store did not have after the bus spoke of them cannot be told; the sweep will find them.
+        this.#held = this.#held.filter((event, i) => i >= heldBefore || event.seq <= (at?.clock ?? 0));
         this.#releaseHeld();
-        return;
       } catch {
         this.#host.log.warn({}, "a hole stays open until the store answers");
         await new Promise((resolve) => setTimeout(resolve, FILL_RETRY_MS));
@@ -177,8 +178,9 @@ export class Channel {
     }
   }
 
-  async #tellMissed({ clock, movedXid }: ClockAt): Promise<void> {
+  async #tellMissed({ clock, movedXid, participantCount }: ClockAt): Promise<void> {
     const { reader } = this.#host;
+    this.#participantCount = participantCount;
     const stretch: Stretch = {
       conversationId: this.id,
       since: this.clock,
@@ -191,7 +193,7 @@ export class Channel {
     for (const { userId, leftSeq } of removed) {
       const user = this.#host.localUser(userId);
       if (user === undefined || !this.users.has(user)) continue;
-      for await (const events of missedEvents(reader, { ...stretch, through: leftSeq })) {
+      for await (const events of missedEvents(reader, { ...stretch, through: leftSeq, isLeft: true })) {
         for (const session of user.sessions) session.deliver(events, new SharedFrames(events));
       }
       user.touch(this, movedXid, leftSeq);

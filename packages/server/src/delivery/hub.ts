@@ -15,6 +15,10 @@ export interface HubOptions {
   readonly maxSendQueueBytes: number;
   readonly maxSessionsPerUser: number;
   readonly noteDelivered: ChannelHost["noteDelivered"];
+  /** Tells this node's sessions from other nodes'. */
+  readonly nodeId: string;
+  /** Called when the bus may have lost something: the sweep finds it. */
+  readonly onLost: () => void;
 }
 
 /** This node's register of who listens to what. What is told, and in which order, is each channel's business. */
@@ -50,7 +54,7 @@ export class Hub {
     this.#clocks = createGather(async (ids) => {
       return new Map((await reader.clocks(ids)).map((clock) => [clock.conversationId, clock]));
     });
-    bus.listen({ news: (news) => this.#hear(news), lost: () => {} });
+    bus.listen({ news: (news) => this.#hear(news), lost: options.onLost });
   }
 
   get sessionCount(): number {
@@ -89,8 +93,14 @@ export class Hub {
       this.#users.set(userId, user);
       user.loaded = this.#load(user);
     }
-    const { maxSendQueueBytes } = this.#options;
-    const session = new Session(`s${this.#nextSession++}`, user, outlet, maxSendQueueBytes, this.#flusher);
+    const { maxSendQueueBytes, nodeId } = this.#options;
+    const session = new Session(
+      `${nodeId}-${this.#nextSession++}`,
+      user,
+      outlet,
+      maxSendQueueBytes,
+      this.#flusher,
+    );
     user.sessions.add(session);
     try {
       await user.loaded;
@@ -127,7 +137,12 @@ export class Hub {
   /** Catches up to it, and answers the last tick of it that the user was told here. */
   async toldTo(userId: string, ahead: ClockAt): Promise<number> {
     await this.catchUpTo(ahead);
-    return this.#users.get(userId)?.channels.get(ahead.conversationId)?.clock ?? ahead.clock;
+    return this.clockFor(userId, ahead.conversationId) || ahead.clock;
+  }
+
+  /** The last tick of it that the user was told here; 0 of a conversation that the user is not in. */
+  clockFor(userId: string, conversationId: number): number {
+    return this.#users.get(userId)?.channels.get(conversationId)?.clock ?? 0;
   }
 
   /** Makes sure that somebody who was let in hears the conversation, from that tick on. */
@@ -174,7 +189,20 @@ export class Hub {
   async #load(user: LocalUser): Promise<void> {
     await this.#options.bus.subscribe(`user:${user.id}`);
     const ids = await this.#memberships(user.id);
-    await Promise.all((ids ?? []).map((id) => this.#enter(user, id)));
+    if (ids === undefined || ids.length === 0) return;
+    await Promise.all(ids.map((id) => this.#enter(user, id)));
+    await this.#leaveWhatIsLeft(user);
+  }
+
+  /**
+   * Who was let out between the look at the memberships and listening was told of it by nobody: looked at once more
+   * after that, none is missed.
+   */
+  async #leaveWhatIsLeft(user: LocalUser): Promise<void> {
+    const members = new Set(await this.#memberships(user.id));
+    for (const channel of user.channels.values()) {
+      if (!members.has(channel.id) && !user.joining.has(channel.id)) this.#host.removed(channel, user);
+    }
   }
 
   async #enter(user: LocalUser, conversationId: number): Promise<Channel | null> {
@@ -209,7 +237,13 @@ export class Hub {
     }
     for (const session of sessions) session.hold();
     try {
-      await channel.tellNewcomers(sessions, since, through);
+      const stillIn = new Set(await this.#memberships(user.id)).has(conversationId);
+      if (stillIn) await channel.tellNewcomers(sessions, since, through);
+      else this.#host.removed(channel, user);
+    } catch (error) {
+      // They count as listening now, and would never be told what was not told here: they come back and resume.
+      for (const session of sessions) session.end("restart");
+      throw error;
     } finally {
       for (const session of sessions) session.release();
     }

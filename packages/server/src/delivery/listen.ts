@@ -13,6 +13,8 @@ export interface Listening {
   readonly session: Session;
   /** The position of what this connection was told, or will have been when what is kept back is let go. */
   position(): string;
+  /** The same for a connection that has been told nothing yet: forgets what was kept back so far. */
+  startPosition(): string;
   readonly epoch: () => string;
   /** Tells everything missed since then; `finish` comes before anything live. */
   resume(wish: ResumeWish, finish: (report: CatchUpReport) => Promise<void>): Promise<void>;
@@ -56,8 +58,20 @@ export function createListen(parts: {
     return {
       session,
       position: () => hub.horizon.positionOf(session.user),
+      startPosition() {
+        session.startHere();
+        return hub.horizon.positionOf(session.user);
+      },
       epoch: () => hub.horizon.epoch,
-      resume: (wish, finish) => catchUp(parts, session, wish, finish).catch(refuseStoreError),
+      async resume(wish, finish) {
+        try {
+          await catchUp(parts, session, wish, finish);
+        } catch (error) {
+          // Live events now would leave a hole behind them that no position tells of.
+          session.end("restart");
+          refuseStoreError(error);
+        }
+      },
       close() {
         const audience = hub.smallConversations(userId);
         hub.detach(session);

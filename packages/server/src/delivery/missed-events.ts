@@ -1,4 +1,5 @@
 import type { Event } from "@parlance/protocol/events.ts";
+import type { ConversationHead } from "@parlance/protocol/model.ts";
 import type { ConversationTicks, TickReader } from "../core/ports/tick-reader.ts";
 
 /** What of a conversation is meant: ticks in `(since, through]`. */
@@ -10,6 +11,8 @@ export interface Stretch {
   readonly visibleFrom: number;
   /** The transaction said to have made these events: the latest that moved the conversation. */
   readonly xid: number;
+  /** It is told to somebody who left at `through`: nothing of what came after that is shown. */
+  readonly isLeft?: boolean;
 }
 
 const PAGE = 500;
@@ -23,8 +26,10 @@ export async function* missedEvents(reader: TickReader, stretch: Stretch): Async
   const { conversationId, through, visibleFrom, xid } = stretch;
   for (let since = Math.max(stretch.since, visibleFrom - 1); since < through; ) {
     const messages = await reader.newMessages(conversationId, since, through, PAGE);
-    if (messages.length > 0) {
-      yield messages.map((message) => ({
+    // What was edited after they left cannot be shown as it was.
+    const shown = stretch.isLeft ? messages.filter((message) => message.rev <= through) : messages;
+    if (shown.length > 0) {
+      yield shown.map((message) => ({
         type: "message.stored",
         conversationId,
         seq: message.seq,
@@ -55,19 +60,34 @@ export async function* missedEvents(reader: TickReader, stretch: Stretch): Async
 }
 
 function changedEvent(
-  { conversationId, through, xid }: Stretch,
+  { conversationId, through, xid, isLeft = false }: Stretch,
   ticks: ConversationTicks,
-  head: NonNullable<ConversationTicks["head"]>,
+  head: ConversationHead,
 ): Event {
   return {
     type: "conversation.changed",
     conversationId,
     seq: through,
     xid,
-    head,
+    head: isLeft ? headForLeaver(head, through) : head,
     created: ticks.created,
     added: ticks.added,
     updated: ticks.updated,
     removed: ticks.removed.map((person) => person.userId),
+  };
+}
+
+/** Heads are as they are now: to somebody who has left it only says which conversation that was. */
+function headForLeaver({ conversation }: ConversationHead, clock: number): ConversationHead {
+  return {
+    conversation: {
+      ...conversation,
+      name: null,
+      description: null,
+      avatarUrl: null,
+      participantCount: 0,
+      clock,
+    },
+    participants: [],
   };
 }

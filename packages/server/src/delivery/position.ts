@@ -22,6 +22,8 @@ export interface Position {
  */
 export const MAX_NAMES = 150;
 const MAX_LENGTH = 4_096;
+/** The end of the year 9999. */
+const LATEST_SECONDS = 253_402_300_799;
 
 const SYNTAX =
   /^([0-9a-z]{8})\.([0-9a-z]{1,13})\.([0-9a-z]{1,9})\.((?:[0-9a-z]{1,11}-[0-9a-z]{1,11}(?:_(?!$)|$))*)$/;
@@ -49,6 +51,7 @@ export function readPosition(text: string): Position | null {
     clocks.set(Number.parseInt(id, 36), Number.parseInt(clock, 36));
   }
   const position = { epoch, horizon: Number.parseInt(horizon, 36), at: Number.parseInt(at, 36), clocks };
+  if (position.at > LATEST_SECONDS) return null;
   const numbers = [position.horizon, position.at, ...clocks.keys(), ...clocks.values()];
   return numbers.every(Number.isSafeInteger) ? position : null;
 }

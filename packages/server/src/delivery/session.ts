@@ -163,6 +163,12 @@ export class Session {
     }
   }
 
+  /** What was kept back so far is of the past: the client is told where it stands, and starts there or resumes. */
+  startHere(): void {
+    this.#backlog = [];
+    this.#heldBytes = 0;
+  }
+
   release(): void {
     this.#holds--;
     if (this.#holds > 0 || this.#ended || this.#lettingGo) return;

@@ -33,6 +33,8 @@ async function startTellingNode(
     maxSendQueueBytes: 64 * 1024 * 1024,
     maxSessionsPerUser: 100,
     noteDelivered() {},
+    nodeId: "n",
+    onLost() {},
   });
   const options = { hub, reader, intervalMs: 40, log: silentLog, now: Date.now, onNewEpoch() {} };
   const sweep = startSweep(options);

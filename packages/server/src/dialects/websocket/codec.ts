@@ -43,6 +43,7 @@ function eventFrame(event: Event): Buffer {
       return frame(
         "conversation.changed",
         conversationPayload(event.head, {
+          seq: event.seq,
           added: event.added.map((participant) => participant.userId),
           removed: event.removed,
         }),

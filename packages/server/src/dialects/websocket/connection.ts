@@ -103,7 +103,7 @@ export class Connection implements WebSocketEvents, Visited {
       frame("ready", {
         user_id: session.userId,
         epoch: this.listening.epoch(),
-        position: this.listening.position(),
+        position: this.listening.startPosition(),
         heartbeat_seconds: this.#limits.heartbeatSeconds,
       }),
     );

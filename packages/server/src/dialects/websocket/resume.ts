@@ -10,6 +10,9 @@ import { conversationId, conversationPayload } from "./shapes.ts";
 /** At most so many conversations can be named by their seq; a position has no such limit. */
 const MAX_POSITIONS = 10_000;
 
+/** Heads of large groups are large: so many are read at once. */
+const ENTRIES_AT_ONCE = 50;
+
 /** Everything missed, then what is personal, then `resumed`; a `reset` for what cannot be resumed. */
 export async function resume(
   connection: Connection,
@@ -37,13 +40,19 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
   }
   const own = report.marks.filter((mark) => mark.userId === connection.caller.userId);
   const personal = new Set([...report.told, ...report.unnamed, ...own.map((mark) => mark.conversationId)]);
-  const entries = await connection.parts.door.answer(connection.caller, {
-    type: "read-entries",
-    conversationIds: [...personal],
-  });
-  for (const { head, unread } of entries) {
-    connection.send(frame("conversation.changed", conversationPayload(head, { unread })));
-    await connection.listening?.session.paced();
+  const ids = [...personal];
+  for (let i = 0; i < ids.length && !connection.listening?.session.ended; i += ENTRIES_AT_ONCE) {
+    const conversationIds = ids.slice(i, i + ENTRIES_AT_ONCE);
+    const entries = await connection.parts.door.answer(connection.caller, {
+      type: "read-entries",
+      conversationIds,
+    });
+    for (const { head, unread } of entries) {
+      // Never ahead of what was told: a client goes on from here.
+      const seq = Math.min(head.conversation.clock, report.toldTo(head.conversation.id));
+      connection.send(frame("conversation.changed", conversationPayload(head, { seq, unread })));
+      await connection.listening?.session.paced();
+    }
   }
   for (const { conversationId, ...marks } of report.marks) {
     connection.send(signalFrame({ type: "receipt", conversationId, marks }));

@@ -35,10 +35,12 @@ export function messagePayload(message: Message): MessagePayload {
 export function conversationPayload(
   { conversation, participants }: ConversationHead,
   changes: {
+    /** The last tick told of it, which the head may be ahead of. */
+    readonly seq: number;
     readonly added?: readonly string[];
     readonly removed?: readonly string[];
     readonly unread?: number;
-  } = {},
+  },
 ): ConversationPayload {
   const { allowReplies, allowReactions, historyVisible } = conversation.settings;
   return {
@@ -58,7 +60,7 @@ export function conversationPayload(
       role,
     })),
     participant_count: conversation.participantCount,
-    seq: conversation.clock,
+    seq: changes.seq,
     added: changes.added ?? [],
     removed: changes.removed ?? [],
     ...(changes.unread !== undefined && { unread: changes.unread }),
