@@ -34,9 +34,11 @@ export class Recent<Key, Value> {
 
   #turn(): void {
     const age = this.#now() - this.#turned;
-    if (age < this.#halfLifeMs && this.#young.size < this.#maxEntries / 2) return;
+    const isFull = this.#young.size >= this.#maxEntries / 2;
+    if (age < this.#halfLifeMs && !isFull) return;
     this.#old = age < 2 * this.#halfLifeMs ? this.#young : new Map();
     this.#young = new Map();
-    this.#turned = this.#now();
+    // Due turns keep to a grid, however late somebody comes to make them: a later one would let the old live on.
+    this.#turned += age < this.#halfLifeMs ? age : age - (age % this.#halfLifeMs);
   }
 }
