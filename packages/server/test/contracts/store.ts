@@ -232,6 +232,17 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         ).toMatchObject([{ stale: true }, { stale: true }, { seq: 2, changed: true }, { stale: true }]);
       });
 
+      test("a removal decided by a role that the removed no longer has is answered stale", async () => {
+        const removal = { ...ann(), kind: "remove", userId: "bob" } as const;
+        expect(
+          await change(
+            { ...ann(), kind: "role", userId: "bob", role: "owner" },
+            { ...removal, userRole: "member" },
+            { ...removal, userRole: "owner" },
+          ),
+        ).toMatchObject([{ seq: 2 }, { stale: true }, { seq: 3, changed: true }]);
+      });
+
       test("people come, go, come again and change roles; a group of others keeps an owner", async () => {
         expect(
           await change(

@@ -1,5 +1,6 @@
 import type { AddParticipants, Changed, RemoveParticipant, SetRole } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Role } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import { changeUnderPolicy } from "../change.ts";
 import type { Parts } from "../parts.ts";
@@ -43,15 +44,23 @@ export async function removeParticipant(
 ): Promise<Changed> {
   const { conversationId, userId } = command;
   const by = actingUser(caller);
+  let userRole: Role | null = null;
   return await changeUnderPolicy(
     parts,
     conversationId,
     by,
     async (standing) => {
-      const other = await parts.reader.standing(conversationId, userId);
-      return mayRemove(caller, standing, userId, other?.role ?? null);
+      userRole = userId === by ? null : ((await parts.reader.standing(conversationId, userId))?.role ?? null);
+      return mayRemove(caller, standing, userId, userRole);
     },
-    ({ role }) => ({ kind: "remove", conversationId, by, asRole: role, userId }),
+    ({ role }) => ({
+      kind: "remove",
+      conversationId,
+      by,
+      asRole: role,
+      userId,
+      ...(userRole !== null && { userRole }),
+    }),
   );
 }
 

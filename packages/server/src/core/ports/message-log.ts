@@ -66,7 +66,12 @@ export type Change =
       readonly userIds: readonly string[];
       readonly maxParticipants: number;
     })
-  | (ChangeBase & { readonly kind: "remove"; readonly userId: string })
+  | (ChangeBase & {
+      readonly kind: "remove";
+      readonly userId: string;
+      /** The role of the removed that the policy saw, where its answer hung on it. */
+      readonly userRole?: Role;
+    })
   | (ChangeBase & { readonly kind: "role"; readonly userId: string; readonly role: Role })
   | (ChangeBase & {
       readonly kind: "settings";

@@ -116,6 +116,9 @@ begin
   if not found then
     return jsonb_build_object('refused', 'not_found');
   end if;
+  if leaver.role::text <> change->>'userRole' then
+    return jsonb_build_object('stale', true);
+  end if;
   -- A group of others is never left without an owner.
   if leaver.role = 'owner'
      and (select participant_count from conversations where id = from_id) > 1
@@ -241,8 +244,8 @@ create table change_batches (
 ) with (fillfactor = 50);
 
 -- Applies a batch in order. Each change names its kind, conversationId, by (who) and asRole: the standing the
--- policy was asked with. If that is no longer so the change answers {"stale": true} and the policy is asked
--- again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}. The same lane and
+-- policy was asked with; a removal may name userRole, the same of who is removed. If that is no longer so the change
+-- answers {"stale": true} and the policy is asked again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}. The same lane and
 -- batch number again, with nothing between, gives the first results.
 create function apply_changes(
   p_lane text, p_batch bigint, p_changes jsonb, out made_xid xid8, out made_at timestamptz, out results jsonb)
