@@ -56,7 +56,8 @@ export async function openRaw(url: string, user: string): Promise<RawSocket> {
       if (frame.opcode === CLOSE) code = frame.payload.length >= 2 ? frame.payload.readUInt16BE() : 1005;
     }
   });
-  const closed = once(socket, "close").then(() => code);
+  // Not once(): that rejects where the server resets the connection.
+  const closed = new Promise<number | null>((resolve) => socket.once("close", () => resolve(code)));
   return {
     socket,
     texts,
