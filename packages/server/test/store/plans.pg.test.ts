@@ -169,6 +169,21 @@ describe("with plans from empty tables, over full ones", () => {
   });
 });
 
+test("a mark that moves a little reads little, however much is unread above it", async () => {
+  const { conversationId, people } = full[1] as (typeof full)[number];
+  const [reader, writer] = people as [string, string];
+  const many = upTo(1_000).map((i) => ({ ...draft(1), senderId: i % 2 === 0 ? reader : writer }));
+  await log.append(many, { wait: true, recheck: false });
+  const step = (readSeq: number) =>
+    log.mark([{ conversationId, userId: reader, deliveredSeq: readSeq, readSeq }]);
+  for (const readSeq of [3, 4, 1_095]) {
+    const before = (await touched()).get("messages");
+    expect(await step(readSeq)).toMatchObject([{ readSeq }]);
+    const after = (await touched()).get("messages");
+    expect((after?.fetched ?? 0) - (before?.fetched ?? 0)).toBeLessThan(20);
+  }
+});
+
 /** What this session has read so far and not yet handed to the server's own statistics. */
 async function touched(): Promise<Map<string, { scans: number; fetched: number }>> {
   const { rows } = await client.query(

@@ -51,8 +51,10 @@ export const SESSION_SETUP = [
 ];
 /** A batch that waits longer for another's lock is tried again. */
 const LANE_SETUP = [...SESSION_SETUP, "set lock_timeout = '5s'"];
-/** Nothing a client asks for may hold a connection longer. */
-const READ_SETUP = [...SESSION_SETUP, "set statement_timeout = '15s'"];
+/** Nothing a client asks for may hold a connection longer that others wait for. */
+const STATEMENT_TIMEOUT = "set statement_timeout = '15s'";
+const READ_SETUP = [...SESSION_SETUP, STATEMENT_TIMEOUT];
+const MARK_SETUP = [...LANE_SETUP, STATEMENT_TIMEOUT];
 
 export async function connectStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   let epoch = "";
@@ -66,7 +68,7 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
   };
   const line = (setup: readonly string[]): Line => createLine({ ...options, setup, onConnect });
   const lanes = Array.from({ length: options.lanes }, () => line(LANE_SETUP));
-  const marking = line(LANE_SETUP);
+  const marking = line(MARK_SETUP);
   const reading = Array.from({ length: options.readConnections }, () => line(READ_SETUP));
   const read = repeated((text, values) => leastBusy(reading).query(text, values));
   const ids = createIds(read);

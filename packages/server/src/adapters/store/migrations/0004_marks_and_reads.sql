@@ -17,7 +17,7 @@ begin
 
   return query
   with wish as materialized (
-    select w.*, p.read_seq as was_read,
+    select w.*, c.clock, p.read_seq as was_read,
            least(greatest(w.delivered, w.read), c.clock) as new_delivered, least(w.read, c.clock) as new_read
     from unnest(p_conversation, p_user, p_delivered, p_read) as w (conversation_id, user_id, delivered, read)
     join conversations c on c.id = w.conversation_id
@@ -42,10 +42,17 @@ begin
       read_at = case when r.n is not null then at else p.read_at end,
       marked_at = at,
       read_n = greatest(p.read_n, coalesce(r.n, 0)),
-      own_at_read = case when r.n is null then p.own_at_read else p.own_total - (
-        select count(*) from messages m
-        where m.conversation_id = w.conversation_id and m.seq > w.new_read
-          and m.sender_id = w.user_id and m.type <> 'system') end,
+      -- Counted over the shorter stretch: up from the mark before, or down from the clock.
+      own_at_read = case
+        when r.n is null then p.own_at_read
+        when w.new_read - w.was_read < w.clock - w.new_read then p.own_at_read + (
+          select count(*) from messages m
+          where m.conversation_id = w.conversation_id and m.seq > w.was_read and m.seq <= w.new_read
+            and m.sender_id = w.user_id and m.type <> 'system')
+        else p.own_total - (
+          select count(*) from messages m
+          where m.conversation_id = w.conversation_id and m.seq > w.new_read
+            and m.sender_id = w.user_id and m.type <> 'system') end,
       read_above = case when r.n is null then p.read_above
                    else p.read_above - int8multirange(int8range(0, r.n, '[]')) end
   from wish w left join reading r using (conversation_id, user_id)
