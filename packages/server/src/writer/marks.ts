@@ -98,8 +98,18 @@ export class MarkWriter {
           await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * tries));
           continue;
         }
+        const poisoned = error instanceof StoreError && error.kind === "poison";
+        if (poisoned && batch.length > 1) {
+          // Until the one that cannot be stored stands alone.
+          const middle = batch.length >> 1;
+          await this.#write(batch.slice(0, middle));
+          await this.#write(batch.slice(middle));
+          return;
+        }
         this.#report.warn({ marks: batch.length }, "marks could not be stored");
-        const refusal = new Refusal("unavailable", "The store cannot be reached, try again", 1);
+        const refusal = poisoned
+          ? new Refusal("invalid", "This cannot be stored")
+          : new Refusal("unavailable", "The store cannot be reached, try again", 1);
         for (const wish of batch) for (const waiter of wish.settle) waiter.reject(refusal);
         return;
       }

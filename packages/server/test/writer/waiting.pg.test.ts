@@ -165,6 +165,23 @@ test("an overfull writer refuses before it accepts, and what it accepted is stor
   await small.send({ conversationId, senderId: "ann" });
 });
 
+test("a mark that cannot be stored is refused alone", async () => {
+  const conversationId = await node.open(["ann", "bob"]);
+  await node.send({ conversationId, senderId: "ann" });
+  const wish = { conversationId, deliveredSeq: 2, readSeq: 2 };
+  const answers = await Promise.allSettled(
+    ["ann", "nobody", "\0", "bob", "no one"].map((userId) => node.writer.mark({ ...wish, userId })),
+  );
+  expect(answers.map((answer) => (answer.status === "fulfilled" ? answer.value?.readSeq : null))).toEqual([
+    2,
+    undefined,
+    null,
+    2,
+    undefined,
+  ]);
+  expect((answers[2] as PromiseRejectedResult).reason).toMatchObject({ code: "invalid" });
+});
+
 test("a bus that fails takes neither the acks nor the lane with it", async () => {
   const bus = createInProcessBus();
   await using deaf = await startNode(database.connection, { bus, lanes: 1 });
