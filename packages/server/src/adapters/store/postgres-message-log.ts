@@ -9,6 +9,7 @@ import type {
   MarkMoved,
   MessageLog,
 } from "../../core/ports/message-log.ts";
+import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
 
 const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, codes, repeats
@@ -118,7 +119,7 @@ function countBatch(drafts: readonly Draft[]): CountedBatch {
   const senders = conversations.flatMap((conversation) =>
     [...conversation.senders]
       .map(([userId, own]) => ({ at: conversation.at, userId, n: own }))
-      .sort((a, b) => (a.userId < b.userId ? -1 : 1)),
+      .sort((a, b) => inByteOrder(a.userId, b.userId)),
   );
   return { drafts, at, rank, n, conversations, senders };
 }

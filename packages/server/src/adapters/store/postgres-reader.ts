@@ -1,6 +1,7 @@
 import type { Message } from "@parlance/protocol/model.ts";
 import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import type { Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
+import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
@@ -81,7 +82,7 @@ export function createUserStore(query: Query): UserStore {
         [ids],
       ),
     async ensure(users) {
-      const sorted = users.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      const sorted = users.toSorted((a, b) => inByteOrder(a.id, b.id));
       await query(
         `insert into users (id, name) select * from unnest($1::text[], $2::text[])
          on conflict (id) do update set name = excluded.name
@@ -95,7 +96,7 @@ export function createUserStore(query: Query): UserStore {
     async setLastSeen(ids, at) {
       await query(
         `update users set last_seen_at = to_timestamp($2 / 1000.0)
-         where id in (select id from users where id = any ($1) order by id for no key update)`,
+         where id in (select id from users where id = any ($1) order by id collate "C" for no key update)`,
         [ids, at],
       );
     },

@@ -11,7 +11,7 @@
 -- p_id … p_client_time: a column of the batch each; p_at: the place of the draft's conversation in c_id;
 -- p_rank, p_n: the how-manieth of its conversation the draft is, and the how-manieth countable one.
 -- c_id, c_count, c_n: the conversations, ascending, each once, with how many drafts and countable ones they get.
--- s_at, s_sender, s_n: who sends, by conversation and user ascending, with how many countable ones.
+-- s_at, s_sender, s_n: who sends, by conversation and the bytes of the user's id ascending, with how many countable ones.
 -- p_wait: wait for conversations that others hold; else they are skipped.
 -- p_recheck: the batch may have been stored before, look the ids up too.
 --

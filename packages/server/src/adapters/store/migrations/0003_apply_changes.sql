@@ -94,7 +94,7 @@ begin
                                  delivered_seq, read_seq, read_n)
   select into_id, u, 'member', t, p_at, t, p_xid, t, t, c.last_n
   from unnest(newcomers) u, conversations c where c.id = into_id
-  order by u
+  order by u collate "C"
   on conflict (conversation_id, user_id) do update
     set role = 'member', joined_seq = t, joined_at = p_at, left_seq = null, rev = t, member_xid = p_xid,
         delivered_seq = t, read_seq = t, read_n = excluded.read_n, own_at_read = p.own_total,
@@ -247,6 +247,8 @@ create table change_batches (
 -- policy was asked with; a removal may name userRole, the same of who is removed. If that is no longer so the change
 -- answers {"stale": true} and the policy is asked again. Results stand in the order of the changes: {seq, changed, …} or {refused} or {stale}. The same lane and
 -- batch number again, with nothing between, gives the first results.
+-- Participants are written in the order of the changes, which only the conversations' locks make safe: against mark()
+-- that may be a deadlock, and the one that PostgreSQL ends is tried again.
 create function apply_changes(
   p_lane text, p_batch bigint, p_changes jsonb, out made_xid xid8, out made_at timestamptz, out results jsonb)
 language plpgsql as $$

@@ -1,7 +1,9 @@
 -- Delivered and read marks: state, not events. They take no tick and never go back.
 
--- A batch of marks, one row per (conversation, user), already the greatest of what was asked. Rows are
--- locked in key order. Returns the marks that moved.
+-- A batch of marks, one row per (conversation, user), already the greatest of what was asked. Rows are locked by
+-- conversation and, in it, by the bytes of the user's id, whatever the database's collation: the order in which
+-- append_messages counts its senders. apply_changes takes rows in the order of its changes and may meet this in a
+-- deadlock: PostgreSQL ends one of the two, and both are tried again by whoever sent them. Returns the marks that moved.
 create function mark(p_conversation bigint[], p_user text[], p_delivered bigint[], p_read bigint[])
 returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_at timestamptz)
 language plpgsql volatile as $$
@@ -13,7 +15,7 @@ begin
   -- must come from one snapshot, or a send that commits in between is counted once too often.
   perform 1 from unnest(p_conversation, p_user) as w (conversation_id, user_id)
   join participants p on p.conversation_id = w.conversation_id and p.user_id = w.user_id
-  order by p.conversation_id, p.user_id for no key update of p;
+  order by p.conversation_id, p.user_id collate "C" for no key update of p;
 
   return query
   with wish as materialized (
