@@ -90,6 +90,7 @@ async function startOver(
     maxBatch: config.writerMaxBatch,
     maxBatchBytes: MAX_BATCH_BYTES,
     maxQueued: config.writerMaxQueued,
+    maxQueuedBytes: config.writerMaxQueuedBytes,
     patienceMs: PATIENCE_MS,
   });
   const hub = new Hub({

@@ -177,6 +177,10 @@ export const OPTIONS = {
     group: "Operation",
     text: "Messages that may wait to be written; one more is answered overloaded.",
   }),
+  WRITER_MAX_QUEUED_BYTES: option(size("1MiB", "16GiB"), "64MiB", {
+    group: "Operation",
+    text: "What messages that wait to be written may hold in memory; one more is answered overloaded.",
+  }),
   SWEEP_SECONDS: option(integer(1, 60), "2", {
     group: "Operation",
     text: "Seconds between two looks for changes that were not announced.",

@@ -3,8 +3,10 @@ import type { Change, ChangeOutcome, Draft } from "../core/ports/message-log.ts"
 
 interface EntryBase<Result> {
   readonly conversationId: number;
-  /** What it holds in memory, roughly: bounds a batch. */
+  /** What it holds in memory, roughly: bounds a batch and the queues. */
   readonly bytes: number;
+  /** When it was given to the writer, in milliseconds of `performance.now()`. */
+  readonly since: number;
   /** How often another node held its conversation. */
   skips: number;
   /** A try had an unknown outcome: it may be stored already. */
@@ -75,6 +77,10 @@ export function takeBatch(queue: Entry[], limits: BatchLimits): Entry[] {
   for (const [j, entry] of staying.entries()) queue[i + j] = entry;
   queue.splice(0, i);
   return batch;
+}
+
+export function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.bytes, 0);
 }
 
 function keyOf(entry: Entry): string | null {

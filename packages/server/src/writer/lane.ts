@@ -5,6 +5,7 @@ import { StoreError } from "../core/ports/message-log.ts";
 import type { Announce } from "./announce.ts";
 import {
   type BatchLimits,
+  bytesOf,
   type ChangeEntry,
   type DraftEntry,
   type Entry,
@@ -16,13 +17,18 @@ export interface LaneOptions {
   readonly log: MessageLog;
   readonly announce: Announce;
   readonly limits: BatchLimits;
-  /** How long a batch whose outcome is unknown is tried again before its entries are answered `unavailable`. */
+  /**
+   * How long after its oldest entry was given a batch whose outcome is unknown is tried again, before its entries are
+   * answered `unavailable`.
+   */
   readonly patienceMs: number;
   readonly report: Log;
 }
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;
+/** However long an entry has waited for its turn: it may only have met another transaction. */
+const LEAST_TRIES = 2;
 
 /**
  * One line of entries, written a batch at a time: while one batch commits, the next gathers, without a timer.
@@ -30,7 +36,8 @@ const LONGEST_DELAY_MS = 1_000;
  */
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #queue: Entry[] = [];
+  #queue: Entry[] = [];
+  #waitingBytes = 0;
   #changeBatches = 0;
   #running: Promise<void> | null = null;
 
@@ -43,8 +50,13 @@ export class Lane {
     return this.#queue.length;
   }
 
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   push(entry: Entry): void {
     this.#queue.push(entry);
+    this.#waitingBytes += entry.bytes;
     this.#running ??= this.#run();
   }
 
@@ -58,8 +70,13 @@ export class Lane {
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = takeBatch(this.#queue, this.#options.limits);
+      this.#waitingBytes -= bytesOf(batch);
       if ((batch[0] as Entry).kind === "change") await this.#change(batch as ChangeEntry[]);
-      else this.#queue.unshift(...(await this.#append(batch as DraftEntry[])));
+      else {
+        const held = await this.#append(batch as DraftEntry[]);
+        this.#queue.unshift(...held);
+        this.#waitingBytes += bytesOf(held);
+      }
     }
     this.#running = null;
   }
@@ -137,8 +154,9 @@ export class Lane {
     entries: readonly Entry[],
     write: () => Promise<Result>,
   ): Promise<Result | "poisoned" | null> {
-    const deadline = performance.now() + this.#options.patienceMs;
-    for (let delay = FIRST_DELAY_MS; ; delay = Math.min(delay * 2, LONGEST_DELAY_MS)) {
+    const deadline = Math.min(...entries.map((entry) => entry.since)) + this.#options.patienceMs;
+    let delay = FIRST_DELAY_MS;
+    for (let tries = 1; ; tries++) {
       try {
         return await write();
       } catch (error) {
@@ -146,26 +164,39 @@ export class Lane {
         if (kind === "poison" && entries.length > 1) return "poisoned";
         if (kind === "again") {
           for (const entry of entries) entry.unsure = true;
-          if (performance.now() < deadline) {
+          if (tries < LEAST_TRIES || performance.now() < deadline) {
             await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
+            delay = Math.min(delay * 2, LONGEST_DELAY_MS);
             continue;
           }
         }
-        const refusal =
-          kind === "poison"
-            ? new Refusal("invalid", "This cannot be stored")
-            : new Refusal("unavailable", "The store cannot be reached, try again", 1);
+        const refusal = kind === "poison" ? new Refusal("invalid", "This cannot be stored") : unavailable();
         const code = error instanceof StoreError ? error.code : "unknown";
         this.#options.report.warn(
           { code, kind, entries: entries.length },
           "a batch was refused by the store",
         );
         for (const entry of entries) entry.reject(refusal);
+        if (kind !== "poison") this.#refuseOverdue();
         return null;
       }
     }
   }
+
+  /**
+   * The store has just failed a batch: what waits behind it and has waited as long as a batch is tried is not made
+   * to wait for a failure of its own, each batch as long again.
+   */
+  #refuseOverdue(): void {
+    const overdue = performance.now() - this.#options.patienceMs;
+    const refused = this.#queue.filter((entry) => entry.since <= overdue);
+    this.#queue = this.#queue.filter((entry) => entry.since > overdue);
+    this.#waitingBytes -= bytesOf(refused);
+    for (const entry of refused) entry.reject(unavailable());
+  }
 }
+
+const unavailable = (): Refusal => new Refusal("unavailable", "The store cannot be reached, try again", 1);
 
 function halves<T>(entries: readonly T[]): [readonly T[], readonly T[]] {
   const middle = entries.length >> 1;

@@ -27,6 +27,8 @@ export interface WriterOptions {
   readonly maxBatchBytes: number;
   /** Drafts and changes held over all lanes before `overloaded` is answered. */
   readonly maxQueued: number;
+  /** The same by what they hold, roughly. */
+  readonly maxQueuedBytes: number;
   readonly patienceMs: number;
 }
 
@@ -39,6 +41,8 @@ export interface DrainingWriter extends Writer {
 
 /** What an entry costs beside its texts. */
 const ENTRY_BYTES = 200;
+/** At most, of a UTF-16 code unit in UTF-8. */
+const UNIT_BYTES = 3;
 
 export function createWriter(options: WriterOptions): DrainingWriter {
   const announce = createAnnounce(options.bus);
@@ -52,10 +56,13 @@ export function createWriter(options: WriterOptions): DrainingWriter {
     options.log,
   );
   const waiting = () => lanes.reduce((sum, lane) => sum + lane.waiting, 0);
+  const isFull = () =>
+    waiting() >= options.maxQueued ||
+    lanes.reduce((sum, lane) => sum + lane.waitingBytes, 0) >= options.maxQueuedBytes;
 
   /** A conversation always falls on the same lane, or its commits would overtake one another. */
   const push = (entry: Entry): void => {
-    if (waiting() >= options.maxQueued) {
+    if (isFull()) {
       entry.reject(new Refusal("overloaded", "Too much is waiting to be written, try again", 1));
       return;
     }
@@ -66,13 +73,13 @@ export function createWriter(options: WriterOptions): DrainingWriter {
     send: (draft: Draft, origin: string | undefined): Promise<Stored> =>
       new Promise((resolve, reject) => {
         const { conversationId } = draft;
-        const bytes = ENTRY_BYTES + 3 * draft.content.length;
         push({
           kind: "draft",
           conversationId,
           draft,
           origin,
-          bytes,
+          bytes: ENTRY_BYTES + UNIT_BYTES * textOf(draft),
+          since: performance.now(),
           skips: 0,
           unsure: false,
           resolve,
@@ -82,8 +89,17 @@ export function createWriter(options: WriterOptions): DrainingWriter {
     change: (change: Change): Promise<ChangeOutcome> =>
       new Promise((resolve, reject) => {
         const { conversationId } = change;
-        const bytes = ENTRY_BYTES + ("content" in change ? 3 * change.content.length : 0);
-        push({ kind: "change", conversationId, change, bytes, skips: 0, unsure: false, resolve, reject });
+        push({
+          kind: "change",
+          conversationId,
+          change,
+          bytes: ENTRY_BYTES + UNIT_BYTES * JSON.stringify(change).length,
+          since: performance.now(),
+          skips: 0,
+          unsure: false,
+          resolve,
+          reject,
+        });
       }),
     mark: (wish: MarkWish) => marks.mark(wish),
     noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),
@@ -93,6 +109,12 @@ export function createWriter(options: WriterOptions): DrainingWriter {
       await marks.drained();
     },
   };
+}
+
+/** The code units of all texts that have no small bound. */
+function textOf({ content, idempotencyKey, metadata }: Draft): number {
+  const rest = metadata === null ? 0 : JSON.stringify(metadata).length;
+  return content.length + (idempotencyKey?.length ?? 0) + rest;
 }
 
 function receiptNews({ conversationId, ...marks }: MarkMoved): News {

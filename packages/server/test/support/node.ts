@@ -30,7 +30,10 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A change whose `asRole` is looked up. */
 export type ChangeBy = Without<Exclude<Change, { kind: "open" }>, "asRole" | "by"> & { readonly by: string };
 
-export interface NodeOptions extends Partial<Pick<WriterOptions, "maxBatch" | "maxQueued" | "patienceMs">> {
+export interface NodeOptions
+  extends Partial<
+    Pick<WriterOptions, "maxBatch" | "maxBatchBytes" | "maxQueued" | "maxQueuedBytes" | "patienceMs">
+  > {
   readonly lanes?: number;
   readonly readConnections?: number;
   readonly bus?: Bus;
@@ -58,8 +61,9 @@ export async function startNode(
     bus,
     log: silentLog,
     maxBatch: options.maxBatch ?? 512,
-    maxBatchBytes: 4 * 1024 * 1024,
+    maxBatchBytes: options.maxBatchBytes ?? 4 * 1024 * 1024,
     maxQueued: options.maxQueued ?? 50_000,
+    maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
     patienceMs,
   });
 

@@ -35,6 +35,7 @@ export async function connectOtherNode({ connection }: Pick<TestDatabase, "conne
     maxBatch: 512,
     maxBatchBytes: 1 << 20,
     maxQueued: 10_000,
+    maxQueuedBytes: 64 << 20,
     patienceMs: 5_000,
   });
   const close = async (): Promise<void> => {

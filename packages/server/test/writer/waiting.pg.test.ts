@@ -137,6 +137,32 @@ test("a store down for longer than patience: all that waits is answered unavaila
   expect((await node.history(conversationId)).map((message) => message.id)).toEqual([ack.id]);
 });
 
+test("a long queue does not wait for its store batch by batch: all are answered soon after patience", async () => {
+  await using forwarder = await startForwarder(database.connection);
+  let batches = 0;
+  await using far = await startNode(forwarder.connection, {
+    lanes: 1,
+    maxBatch: 5,
+    patienceMs: 400,
+    wrap: (log) => ({
+      ...log,
+      append(drafts, options) {
+        batches++;
+        return log.append(drafts, options);
+      },
+    }),
+  });
+  const conversationId = await far.open(["ann"]);
+  const drafts = await Promise.all(upTo(200).map(() => far.draft({ conversationId, senderId: "ann" })));
+  forwarder.down(true);
+  const answers = await Promise.allSettled(drafts.map((draft) => far.writer.send(draft, undefined)));
+  for (const answer of answers) {
+    expect((answer as PromiseRejectedResult).reason).toMatchObject({ code: "unavailable" });
+  }
+  // Each of the forty would have waited for a connection.
+  expect(batches).toBeLessThan(6);
+});
+
 test("a store that is back within patience costs nobody an error", async () => {
   await using forwarder = await startForwarder(database.connection);
   await using far = await startNode(forwarder.connection, { lanes: 1, patienceMs: 15_000 });
@@ -163,6 +189,47 @@ test("an overfull writer refuses before it accepts, and what it accepted is stor
   }
   expect((await small.history(conversationId)).length).toBe(30);
   await small.send({ conversationId, senderId: "ann" });
+});
+
+test("a writer that holds as many bytes as it may refuses, whatever they are: texts, metadata or people", async () => {
+  await using small = await startNode(database.connection, { maxQueuedBytes: 20_000, lanes: 1 });
+  const conversationId = await small.open(["ann"]);
+  const metadata = { note: "x".repeat(1_000) };
+  const drafts = await Promise.all(
+    upTo(10).map(() => small.draft({ conversationId, senderId: "ann", metadata })),
+  );
+  const people = upTo(1_000).map((i) => `person-${i}`);
+  const add = { kind: "add", conversationId, by: "ann", asRole: "owner", maxParticipants: 5_000 } as const;
+  const statuses = async (...work: Promise<unknown>[]) =>
+    (await Promise.allSettled(work)).map((one) => (one.status === "fulfilled" ? "" : one.reason.code));
+  expect(await statuses(...drafts.map((draft) => small.writer.send(draft, undefined)))).toEqual([
+    ...upTo(7).map(() => ""),
+    ...upTo(3).map(() => "overloaded"),
+  ]);
+  const renamed = { kind: "settings", conversationId, by: "ann", asRole: "owner", name: "new" } as const;
+  expect(
+    await statuses(small.writer.change({ ...add, userIds: people }), small.writer.change(renamed)),
+  ).toEqual(["", "overloaded"]);
+  expect(await statuses(small.writer.change(renamed))).toEqual([""]);
+});
+
+test("what counts as bytes binds a batch too", async () => {
+  const batches: number[] = [];
+  await using small = await startNode(database.connection, {
+    maxBatchBytes: 10_000,
+    lanes: 1,
+    wrap: (log) => ({
+      ...log,
+      append(drafts, options) {
+        batches.push(drafts.length);
+        return log.append(drafts, options);
+      },
+    }),
+  });
+  const conversationId = await small.open(["ann"]);
+  const metadata = { note: "x".repeat(1_000) };
+  await Promise.all(upTo(12).map(() => small.send({ conversationId, senderId: "ann", metadata })));
+  expect(Math.max(...batches)).toBeLessThanOrEqual(4);
 });
 
 test("a mark that cannot be stored is refused alone", async () => {
