@@ -72,7 +72,11 @@ async function startOver(
     embedded === null ? { connectionString: config.databaseUrl as string } : embedded.connection;
   embedded?.onDown((reason) => log.error({ reason }, "PostgreSQL has ended and is being started again"));
   embedded?.onUp(() => log.info({}, "PostgreSQL answers again"));
-  const durability = await prepareDatabase(connection, log);
+  const durability = await prepareDatabase(
+    connection,
+    embedded === null ? "DATABASE_URL: PostgreSQL" : "The embedded PostgreSQL",
+    log,
+  );
   const store = await connectStore({
     connection,
     lanes: config.writerLanes,
@@ -200,13 +204,13 @@ async function startOver(
   };
 }
 
-async function prepareDatabase(connection: pg.ClientConfig, log: Log): Promise<"D1" | "D2"> {
+async function prepareDatabase(connection: pg.ClientConfig, which: string, log: Log): Promise<"D1" | "D2"> {
   const client = new pg.Client(connection);
   try {
     await client.connect();
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new StartupError(`DATABASE_URL: PostgreSQL cannot be reached${code}`);
+    throw new StartupError(`${which} cannot be reached${code}`);
   }
   try {
     const { level, reasons } = await checkServer(client, log);

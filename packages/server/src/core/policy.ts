@@ -36,6 +36,12 @@ export function actingUser({ userId }: Caller): string {
   return userId;
 }
 
+/** Users send as themselves; a service or the operator that named nobody, as anybody. */
+export function maySendAs({ userId }: Caller, senderId: string): Answer {
+  if (userId === null || userId === senderId) return null;
+  return new Refusal("forbidden", "The sender is another user than the caller");
+}
+
 export function maySend(standing: Standing | null, isReply: boolean): Answer {
   const out = mayTakePart(standing);
   if (out !== null) return out;

@@ -3,7 +3,7 @@ import type { SendMessage, Stored } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { maySend } from "../policy.ts";
+import { maySend, maySendAs } from "../policy.ts";
 import type { Draft } from "../ports/message-log.ts";
 import { checkContent, checkKey, checkMetadata } from "./content.ts";
 
@@ -20,9 +20,8 @@ export async function sendMessage(
   accepted?: () => void,
 ): Promise<Stored> {
   const { conversationId, senderId, idempotencyKey, parentId, content, metadata } = command;
-  if (caller.userId !== null && caller.userId !== senderId) {
-    throw new Refusal("forbidden", "The sender is another user than the caller");
-  }
+  const foreign = maySendAs(caller, senderId);
+  if (foreign !== null) throw foreign;
   checkContent(content, parts.contentLimits);
   if (idempotencyKey !== null) checkKey(idempotencyKey);
   if (metadata !== null) checkMetadata(metadata, parts.contentLimits);
