@@ -7,6 +7,7 @@ import type { Parts } from "../parts.ts";
 import { actingUser, mayDelete, mayEdit, mayReact } from "../policy.ts";
 import { checkContent } from "./content.ts";
 import { normalEmoji } from "./emoji.ts";
+import { visibleFrom, visibleMessage } from "./visible.ts";
 
 type ChangeParts = Pick<Parts, "reader" | "writer" | "standings" | "contentLimits" | "reactionLimit">;
 
@@ -24,7 +25,7 @@ export async function editMessage(
     parts,
     conversationId,
     by,
-    async () => mayEdit(caller, await existing(parts, conversationId, messageId)),
+    async (standing) => mayEdit(caller, await visibleMessage(parts.reader, standing, messageId)),
     ({ role }) => ({ kind: "edit", conversationId, by, asRole: role, messageId, content }),
   );
   return changedMessage(done);
@@ -42,7 +43,7 @@ export async function deleteMessage(
     parts,
     conversationId,
     by,
-    async (standing) => mayDelete(caller, standing, await existing(parts, conversationId, messageId)),
+    async (standing) => mayDelete(caller, standing, await visibleMessage(parts.reader, standing, messageId)),
     ({ role }) => ({ kind: "delete", conversationId, by, asRole: role, messageId }),
   );
   return changedMessage(done);
@@ -54,27 +55,27 @@ export async function react(parts: ChangeParts, caller: Caller, command: React):
   const emoji = normalEmoji(command.emoji);
   if (emoji === null) throw new Refusal("invalid", "emoji must be one emoji");
   parts.reactionLimit.take(caller);
-  const done = await changeUnderPolicy(parts, conversationId, by, mayReact, ({ role }) => ({
-    kind: "react",
+  const done = await changeUnderPolicy(
+    parts,
     conversationId,
     by,
-    asRole: role,
-    messageId,
-    emoji,
-    add,
-    maxEmoji: MAX_EMOJI_PER_MESSAGE,
-  }));
+    async (standing) => {
+      // Where all is visible the change itself finds whether it is there.
+      if (visibleFrom(standing) > 0) await visibleMessage(parts.reader, standing, messageId);
+      return mayReact(standing);
+    },
+    ({ role }) => ({
+      kind: "react",
+      conversationId,
+      by,
+      asRole: role,
+      messageId,
+      emoji,
+      add,
+      maxEmoji: MAX_EMOJI_PER_MESSAGE,
+    }),
+  );
   return changedMessage(done);
-}
-
-async function existing(
-  { reader }: ChangeParts,
-  conversationId: number,
-  messageId: number,
-): Promise<Message> {
-  const message = await reader.message(conversationId, messageId);
-  if (message === null) throw new Refusal("not_found", "There is no such message in this conversation");
-  return message;
 }
 
 function changedMessage({ message, changed }: Done): MessageChanged {

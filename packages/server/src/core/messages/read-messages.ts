@@ -5,6 +5,7 @@ import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { mayRead } from "../policy.ts";
 import type { Standing } from "../ports/reader.ts";
+import { onlyVisible, visibleFrom } from "./visible.ts";
 
 type ReadParts = Pick<Parts, "reader" | "standings">;
 
@@ -42,11 +43,8 @@ async function resolve(
   const found =
     "id" in reference
       ? await reader.message(conversationId, reference.id)
-      : await byKey(await reader.messagesByKey(conversationId, reference.key));
-  if (found === null || found.seq < visibleFrom(standing)) {
-    throw new Refusal("not_found", "There is no such message in this conversation");
-  }
-  return found;
+      : byKey(await reader.messagesByKey(conversationId, reference.key));
+  return onlyVisible(standing, found);
 }
 
 function byKey(messages: readonly Message[]): Message | null {
@@ -54,9 +52,4 @@ function byKey(messages: readonly Message[]): Message | null {
     throw new Refusal("invalid", "Two senders used this message_id: name the message by its id");
   }
   return messages[0] ?? null;
-}
-
-/** The first seq somebody may see: all, or from their joining where history is not visible. */
-function visibleFrom({ settings, role, joinedSeq }: Standing): number {
-  return settings.historyVisible || role === null ? 0 : joinedSeq;
 }

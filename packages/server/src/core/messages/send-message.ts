@@ -1,11 +1,11 @@
 import { hash } from "node:crypto";
 import type { SendMessage, Stored } from "@parlance/protocol/commands.ts";
-import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { maySend, maySendAs } from "../policy.ts";
 import type { Draft } from "../ports/message-log.ts";
 import { checkContent, checkKey, checkMetadata } from "./content.ts";
+import { visibleMessage } from "./visible.ts";
 
 type SendParts = Pick<
   Parts,
@@ -32,12 +32,12 @@ export async function sendMessage(
   const senderName = arrival instanceof Promise ? await arrival : arrival;
   const isReply = parentId !== null;
   const recalled = parts.standings.recall(conversationId, senderId);
-  if (recalled === undefined || maySend(recalled, isReply) !== null) {
-    const refusal = maySend(await parts.standings.read(conversationId, senderId), isReply);
-    if (refusal !== null) throw refusal;
-  }
-  if (isReply && (await parts.reader.message(conversationId, parentId)) === null) {
-    throw new Refusal("not_found", "The message replied to is not in this conversation");
+  // What a reply may name is asked of the store: it is a refusal that hangs on when the sender joined.
+  if (isReply || recalled === undefined || maySend(recalled, isReply) !== null) {
+    const standing = await parts.standings.read(conversationId, senderId);
+    const refusal = maySend(standing, isReply);
+    if (refusal !== null || standing === null) throw refusal;
+    if (isReply) await visibleMessage(parts.reader, standing, parentId);
   }
   let paid = true;
   try {

@@ -1,6 +1,6 @@
 import type { MarkRead } from "@parlance/protocol/commands.ts";
-import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
+import { visibleMessage } from "../messages/visible.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayTakePart } from "../policy.ts";
 
@@ -15,11 +15,7 @@ export async function markRead(
   const refusal = mayTakePart(standing);
   if (refusal !== null || standing === null) throw refusal;
   let readSeq = standing.clock;
-  if (messageId !== null) {
-    const message = await reader.message(conversationId, messageId);
-    if (message === null) throw new Refusal("not_found", "There is no such message in this conversation");
-    readSeq = message.seq;
-  }
+  if (messageId !== null) readSeq = (await visibleMessage(reader, standing, messageId)).seq;
   const moved = await writer.mark({ conversationId, userId, deliveredSeq: readSeq, readSeq });
   return { readSeq: moved?.readSeq ?? readSeq };
 }

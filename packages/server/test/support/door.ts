@@ -1,0 +1,41 @@
+import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
+import type { Caller } from "../../src/core/caller.ts";
+import { createDoor, type Door } from "../../src/core/door.ts";
+import type { Parts } from "../../src/core/parts.ts";
+import { createPresence } from "../../src/core/presence/presence.ts";
+import { createTyping } from "../../src/core/presence/typing.ts";
+import { createRateLimit } from "../../src/core/rate-limits.ts";
+import { createStandings } from "../../src/core/standings.ts";
+import { createUserDirectory } from "../../src/core/users/user-directory.ts";
+import { silentLog } from "./log.ts";
+import type { WritingNode } from "./node.ts";
+
+/** The door of a node without faces and without limits but those given. */
+export function openDoor(
+  { store, writer, bus }: WritingNode,
+  over: Partial<Pick<Parts, "messageLimit" | "reactionLimit">> = {},
+): Door {
+  return createDoor({
+    reader: store.reader,
+    writer,
+    ids: store.ids,
+    users: createUserDirectory({ store: store.users, createUnknown: true }),
+    standings: createStandings(store.reader),
+    presence: createPresence({
+      registry: createInProcessPresence(),
+      users: store.users,
+      bus,
+      audienceOf: () => [],
+      now: Date.now,
+      log: silentLog,
+    }),
+    typing: createTyping(bus, 5_000, Date.now),
+    messageLimit: createRateLimit(null, Date.now),
+    reactionLimit: createRateLimit(null, Date.now),
+    contentLimits: { maxLength: 10_000, maxMetadataBytes: 8_192 },
+    maxParticipants: 100,
+    ...over,
+  });
+}
+
+export const asUser = (userId: string): Caller => ({ userId, name: null, rights: "user", expiresAt: null });
