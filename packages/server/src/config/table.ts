@@ -112,7 +112,7 @@ export const OPTIONS = {
 
   RATE_LIMIT_MESSAGES: option(perMinute(), "30", {
     group: "Limits",
-    text: "Messages a user may send in a minute.",
+    text: "Messages a user may send in a minute, edits and newly opened conversations among them.",
     openFallback: "off",
   }),
   RATE_LIMIT_REACTIONS: option(perMinute(), "60", {

@@ -8,14 +8,14 @@ import { checkKey, checkText } from "../messages/content.ts";
 import type { Parts } from "../parts.ts";
 import type { Change } from "../ports/message-log.ts";
 
-type OpenParts = Pick<Parts, "reader" | "writer" | "ids" | "users" | "maxParticipants">;
+type OpenParts = Pick<Parts, "reader" | "writer" | "ids" | "users" | "messageLimit" | "maxParticipants">;
 
 const MAX_NAME_LENGTH = 200;
 const HASH_BYTES = 6;
 
 /**
  * Finds the direct conversation of two people (or of one with itself), or makes it; makes a new group where
- * there are more people or a name.
+ * there are more people or a name. To make one costs as much of the rate limit as a message, to find one nothing.
  */
 export async function openConversation(
   parts: OpenParts,
@@ -32,30 +32,44 @@ export async function openConversation(
     throw new Refusal("invalid", `a conversation has at most ${parts.maxParticipants} participants`);
   }
   await parts.users.arrive(caller);
-  await parts.users.meet(caller, people);
 
-  if (people.length <= 2 && command.name === null) {
-    const pair = JSON.stringify(people.length === 1 ? [...people, ...people] : people.toSorted());
+  const pair = people.length <= 2 && command.name === null ? pairOf(people) : null;
+  if (pair !== null) {
     const existing = await parts.reader.directConversation(pair);
     if (existing !== null) return { conversationId: existing, created: false };
-    return await open(parts, {
-      ...(await blank(parts)),
-      conversationKind: "direct",
-      people: people.map((userId) => ({ userId, role: "member" })),
-      pair,
-    });
   }
-  return await open(parts, {
-    ...(await blank(parts)),
-    by: people[0] as string,
-    conversationKind: "group",
-    name: command.name,
-    people: people.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
-    ...(idempotencyKey !== null && {
-      ref: JSON.stringify(["key", people[0], idempotencyKey]),
-      hash: hashOf(command.name, people),
-    }),
-  });
+  // Before people are met: that may make them.
+  parts.messageLimit.take(caller);
+  await parts.users.meet(caller, people);
+  const base = await blank(parts);
+  const opened = await open(
+    parts,
+    pair !== null
+      ? {
+          ...base,
+          conversationKind: "direct",
+          people: people.map((userId) => ({ userId, role: "member" })),
+          pair,
+        }
+      : {
+          ...base,
+          by: people[0] as string,
+          conversationKind: "group",
+          name: command.name,
+          people: people.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
+          ...(idempotencyKey !== null && {
+            ref: JSON.stringify(["key", people[0], idempotencyKey]),
+            hash: hashOf(command.name, people),
+          }),
+        },
+  );
+  if (!opened.created) parts.messageLimit.refund(caller);
+  return opened;
+}
+
+/** Under which the direct conversation of two people, or of one with itself, is found. */
+function pairOf(people: readonly string[]): string {
+  return JSON.stringify(people.length === 1 ? [...people, ...people] : people.toSorted());
 }
 
 export function checkName(name: string): void {

@@ -9,7 +9,10 @@ import { checkContent } from "./content.ts";
 import { normalEmoji } from "./emoji.ts";
 import { visibleFrom, visibleMessage } from "./visible.ts";
 
-type ChangeParts = Pick<Parts, "reader" | "writer" | "standings" | "contentLimits" | "reactionLimit">;
+type ChangeParts = Pick<
+  Parts,
+  "reader" | "writer" | "standings" | "contentLimits" | "messageLimit" | "reactionLimit"
+>;
 
 const MAX_EMOJI_PER_MESSAGE = 50;
 
@@ -21,6 +24,7 @@ export async function editMessage(
   const { conversationId, messageId, content } = command;
   const by = actingUser(caller);
   checkContent(content, parts.contentLimits);
+  parts.messageLimit.take(caller);
   const done = await changeUnderPolicy(
     parts,
     conversationId,
