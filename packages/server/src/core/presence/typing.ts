@@ -1,7 +1,10 @@
 import type { Bus } from "../ports/bus.ts";
 
-/** Told again at most so often: clients say it with every key stroke. */
-const REPEAT_MS = 1_000;
+/**
+ * That somebody types, and that they no longer do, are each told at most so often: clients say it with every key
+ * stroke. What is said meanwhile waits, and only the last of it is told.
+ */
+const TOLD_EVERY_MS = 1_000;
 
 /** Who is typing: a signal with an expiry, never stored. */
 export interface Typing {
@@ -13,38 +16,83 @@ export interface Typing {
   close(): void;
 }
 
+interface Typist {
+  readonly conversationId: number;
+  readonly userId: string;
+  userName: string | null;
+  /** What they have said last, and until when it holds if it is that they type. */
+  types: boolean;
+  until: number;
+  /** What the others know, and when they were told either last. */
+  told: boolean;
+  onAt: number;
+  offAt: number;
+  timer: NodeJS.Timeout | null;
+}
+
+/** @param now a clock that never goes back, in milliseconds */
 export function createTyping(bus: Pick<Bus, "publish">, ttlMs: number, now: () => number): Typing {
-  const typists = new Map<string, { timer: NodeJS.Timeout; toldAt: number }>();
+  const typists = new Map<string, Typist>();
+
+  const tell = ({ conversationId, userId, userName, told }: Typist): void =>
+    bus.publish([
+      {
+        topic: `conversation:${conversationId}`,
+        kind: "signal",
+        conversationId,
+        signal: { type: "typing", conversationId, userId, userName, typing: told },
+        except: userId,
+      },
+    ]);
+
+  /** Tells what is due, and comes back when the next thing is; forgets who has nothing more to be told or held back. */
+  const settle = (key: string, typist: Typist, isRepeat: boolean): void => {
+    if (typist.timer !== null) clearTimeout(typist.timer);
+    const at = now();
+    if (typist.until <= at) typist.types = false;
+    const dueAt = (typist.types ? typist.onAt : typist.offAt) + TOLD_EVERY_MS;
+    if ((typist.types !== typist.told || (isRepeat && typist.types)) && dueAt <= at) {
+      typist.told = typist.types;
+      if (typist.told) typist.onAt = at;
+      else typist.offAt = at;
+      tell(typist);
+    }
+    const next =
+      typist.types !== typist.told
+        ? dueAt
+        : typist.types
+          ? typist.until
+          : Math.max(typist.onAt, typist.offAt) + TOLD_EVERY_MS;
+    if (next > at) typist.timer = setTimeout(() => settle(key, typist, false), next - at);
+    else typists.delete(key);
+  };
 
   return {
-    set(conversationId, user, typing) {
-      const key = `${conversationId} ${user.id}`;
-      const known = typists.get(key);
-      if (known !== undefined) clearTimeout(known.timer);
-      const tell = (is: boolean) =>
-        bus.publish([
-          {
-            topic: `conversation:${conversationId}`,
-            kind: "signal",
-            conversationId,
-            signal: { type: "typing", conversationId, userId: user.id, userName: user.name, typing: is },
-            except: user.id,
-          },
-        ]);
-      if (!typing) {
-        if (typists.delete(key)) tell(false);
-        return;
+    set(conversationId, { id: userId, name: userName }, types) {
+      const key = `${conversationId} ${userId}`;
+      let typist = typists.get(key);
+      if (typist === undefined) {
+        if (!types) return;
+        typist = {
+          conversationId,
+          userId,
+          userName,
+          types,
+          until: 0,
+          told: false,
+          onAt: Number.NEGATIVE_INFINITY,
+          offAt: Number.NEGATIVE_INFINITY,
+          timer: null,
+        };
+        typists.set(key, typist);
       }
-      const timer = setTimeout(() => {
-        typists.delete(key);
-        tell(false);
-      }, ttlMs);
-      const due = known === undefined || now() - known.toldAt >= REPEAT_MS;
-      typists.set(key, { timer, toldAt: due ? now() : known.toldAt });
-      if (due) tell(true);
+      typist.userName = userName;
+      typist.types = types;
+      if (types) typist.until = now() + ttlMs;
+      settle(key, typist, true);
     },
     close() {
-      for (const { timer } of typists.values()) clearTimeout(timer);
+      for (const { timer } of typists.values()) if (timer !== null) clearTimeout(timer);
       typists.clear();
     },
   };
