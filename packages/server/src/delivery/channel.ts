@@ -3,7 +3,8 @@ import type { Log } from "../core/ports/log.ts";
 import type { ClockAt, TickReader } from "../core/ports/tick-reader.ts";
 import type { LocalUser } from "./local-user.ts";
 import { missedEvents, type Stretch } from "./missed-events.ts";
-import type { Codec, Session } from "./session.ts";
+import type { Codec } from "./outlet.ts";
+import type { Session } from "./session.ts";
 import { SharedFrames } from "./shared-frames.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { LocalUser } from "./local-user.ts";
+import type { Codec } from "./outlet.ts";
 import { MAX_NAMES, positionHead, positionName } from "./position.ts";
-import type { Codec } from "./session.ts";
 
 /** Up to where everything is told on this node, and the positions of users that are built on it. */
 export class Horizon {

@@ -6,7 +6,8 @@ import { Channel, type ChannelHost } from "./channel.ts";
 import { createFlusher } from "./flusher.ts";
 import { Horizon } from "./horizon.ts";
 import { LocalUser } from "./local-user.ts";
-import { type Codec, type Outlet, Session } from "./session.ts";
+import type { Codec, Outlet } from "./outlet.ts";
+import { Session } from "./session.ts";
 
 export interface HubOptions {
   readonly bus: Bus;

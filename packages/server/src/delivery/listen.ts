@@ -6,7 +6,8 @@ import { refuseStoreError } from "../core/store-refusal.ts";
 import type { UserDirectory } from "../core/users/user-directory.ts";
 import { type CatchUpReport, catchUp, type ResumeWish } from "./catch-up.ts";
 import type { Hub } from "./hub.ts";
-import type { Outlet, Session } from "./session.ts";
+import type { Outlet } from "./outlet.ts";
+import type { Session } from "./session.ts";
 
 /** A connection that hears of all its user's conversations. */
 export interface Listening {

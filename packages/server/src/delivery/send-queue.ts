@@ -1,4 +1,4 @@
-import type { Outlet } from "./session.ts";
+import type { Outlet } from "./outlet.ts";
 
 /** Up to here nobody has to ask the socket how much it still holds. */
 const UNASKED_BYTES = 64 * 1024;

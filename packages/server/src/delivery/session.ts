@@ -1,33 +1,8 @@
 import type { Event, Signal } from "@parlance/protocol/events.ts";
 import type { LocalUser } from "./local-user.ts";
+import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SharedFrames } from "./shared-frames.ts";
-
-/**
- * How one dialect says what is told. Each event is encoded once per codec and shared by all its listeners, so
- * nothing in it may be personal.
- */
-export interface Codec {
-  /** Complete frames, in order; null when this dialect says nothing of them. */
-  events(events: readonly Event[]): Buffer | null;
-  signal(signal: Signal): Buffer | null;
-  position(position: string): Buffer | null;
-}
-
-/** Why delivery ends a connection; each dialect says it in its own form. All of them mean: come back and resume. */
-export type EndReason = "slow_consumer" | "restart" | "expired";
-
-/** What a dialect gives delivery of one connection. */
-export interface Outlet {
-  readonly codec: Codec;
-  /** Hands buffers to the socket in one write. */
-  write(buffers: readonly Buffer[]): void;
-  /** Bytes handed over that the socket has not taken yet. */
-  readonly buffered: number;
-  /** Resolves when the socket has taken most of what it was given, or is gone. */
-  drained(): Promise<void>;
-  end(reason: EndReason): void;
-}
 
 /** A conversation its user was let into while the session caught up. */
 export interface LateJoin {

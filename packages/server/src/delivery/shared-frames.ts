@@ -1,5 +1,5 @@
 import type { Event } from "@parlance/protocol/events.ts";
-import type { Codec } from "./session.ts";
+import type { Codec } from "./outlet.ts";
 
 /** The frames of one publication, encoded once per codec, for all who are told the same. */
 export class SharedFrames {

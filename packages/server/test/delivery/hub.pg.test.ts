@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
-import type { Codec, Outlet } from "../../src/delivery/session.ts";
+import type { Codec, Outlet } from "../../src/delivery/outlet.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
 import { silentLog } from "../support/log.ts";
 import { startNode, type WritingNode } from "../support/node.ts";

@@ -6,8 +6,9 @@ import { createMessageLog } from "../../src/adapters/store/postgres-message-log.
 import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
+import type { Codec } from "../../src/delivery/outlet.ts";
 import { readPosition } from "../../src/delivery/position.ts";
-import type { Codec, Session } from "../../src/delivery/session.ts";
+import type { Session } from "../../src/delivery/session.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
 import { silentLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";

@@ -5,7 +5,7 @@ import type {
   ServerEventName,
   ServerEvents,
 } from "@parlance/protocol/websocket.ts";
-import type { Codec } from "../../delivery/session.ts";
+import type { Codec } from "../../delivery/outlet.ts";
 import { textFrame } from "../../http/websocket-transport.ts";
 import { conversationId, conversationPayload, messageId, messagePayload } from "./shapes.ts";
 

@@ -4,7 +4,7 @@ import { MAX_BAD_FRAMES, type RequestId } from "@parlance/protocol/websocket.ts"
 import type { Caller } from "../../core/caller.ts";
 import type { Log } from "../../core/ports/log.ts";
 import { type Listening, TooManySessions } from "../../delivery/listen.ts";
-import type { EndReason, Outlet } from "../../delivery/session.ts";
+import type { EndReason, Outlet } from "../../delivery/outlet.ts";
 import type { Visited } from "../../http/heartbeat.ts";
 import type { WebSocketEvents, WebSocketTransport } from "../../http/websocket-transport.ts";
 import type { DialectParts } from "../dialect.ts";

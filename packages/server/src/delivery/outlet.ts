@@ -1,0 +1,27 @@
+import type { Event, Signal } from "@parlance/protocol/events.ts";
+
+/**
+ * How one dialect says what is told. Each event is encoded once per codec and shared by all its listeners, so
+ * nothing in it may be personal.
+ */
+export interface Codec {
+  /** Complete frames, in order; null when this dialect says nothing of them. */
+  events(events: readonly Event[]): Buffer | null;
+  signal(signal: Signal): Buffer | null;
+  position(position: string): Buffer | null;
+}
+
+/** Why delivery ends a connection; each dialect says it in its own form. All of them mean: come back and resume. */
+export type EndReason = "slow_consumer" | "restart" | "expired";
+
+/** What a dialect gives delivery of one connection. */
+export interface Outlet {
+  readonly codec: Codec;
+  /** Hands buffers to the socket in one write. */
+  write(buffers: readonly Buffer[]): void;
+  /** Bytes handed over that the socket has not taken yet. */
+  readonly buffered: number;
+  /** Resolves when the socket has taken most of what it was given, or is gone. */
+  drained(): Promise<void>;
+  end(reason: EndReason): void;
+}
