@@ -455,6 +455,15 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         expect(await scene.users.find([id])).toMatchObject([{ name: "Second", status: "dnd" }]);
       });
 
+      test("when people were last here is not kept of those who appear offline", async () => {
+        const ids = ["seen", "hidden"].map((name) => `${name}-${conversationId}`) as [string, string];
+        await scene.users.ensure(ids.map((id) => ({ id, name: null })));
+        await scene.users.setStatus(ids[1], "offline");
+        expect(await scene.users.setLastSeen([...ids, "nobody at all"], 1_000)).toEqual(new Set([ids[0]]));
+        await scene.users.setStatus(ids[1], "away");
+        expect(await scene.users.setLastSeen(ids, 2_000)).toEqual(new Set(ids));
+      });
+
       test("ids are whole numbers below 2^53 and never the same, in any rush", async () => {
         const ids = await Promise.all(upTo(5_000).map(() => scene.ids.message()));
         expect(new Set(ids).size).toBe(5_000);

@@ -94,11 +94,14 @@ export function createUserStore(query: Query): UserStore {
       await query("update users set status = $2::user_status where id = $1", [id, status]);
     },
     async setLastSeen(ids, at) {
-      await query(
+      const seen = await query<{ id: string }>(
         `update users set last_seen_at = to_timestamp($2 / 1000.0)
-         where id in (select id from users where id = any ($1) order by id collate "C" for no key update)`,
+         where id in (select id from users where id = any ($1) and status <> 'offline'
+                      order by id collate "C" for no key update)
+         returning id`,
         [ids, at],
       );
+      return new Set(seen.map(({ id }) => id));
     },
   };
 }

@@ -64,7 +64,8 @@ export interface UserStore {
   ensure(users: readonly { readonly id: string; readonly name: string | null }[]): Promise<void>;
   /** The status somebody has chosen; it stands until they choose another. */
   setStatus(id: string, status: Status): Promise<void>;
-  setLastSeen(ids: readonly string[], at: number): Promise<void>;
+  /** Answers whom it was stored for: not those who have chosen to appear offline. */
+  setLastSeen(ids: readonly string[], at: number): Promise<ReadonlySet<string>>;
 }
 
 export interface Ids {

@@ -1,9 +1,11 @@
 import type { Status } from "@parlance/protocol/model.ts";
 import { createGather } from "../gather.ts";
-import type { Bus } from "../ports/bus.ts";
+import type { Bus, News } from "../ports/bus.ts";
 import type { Log } from "../ports/log.ts";
 import type { PresenceRegistry } from "../ports/presence-registry.ts";
 import type { UserStore } from "../ports/reader.ts";
+import { createPace } from "./pace.ts";
+import { createStatusWrites } from "./status-writes.ts";
 
 /** A connection that comes back within this time was never away: reloading a page makes no noise. */
 const OFFLINE_DELAY_MS = 2_000;
@@ -11,14 +13,23 @@ const OFFLINE_DELAY_MS = 2_000;
 const ROUND_MS = 500;
 const MAX_STORED_AT_ONCE = 1_000;
 
+/** A user's presence is told, and a status they have chosen stored, at most so often: the last of more counts. */
+const TOLD_EVERY_MS = 1_000;
+
 /** Who is here: from connections, with the status a user has chosen laid over it. */
 export interface Presence {
   opened(userId: string, sessionId: string): void;
   /** @param audience conversations that hear of it, as they were while the user was here */
   closed(userId: string, sessionId: string, audience: readonly number[]): void;
+  /** Resolves when it is stored, or in its place what was chosen after it. Who chooses `offline` is not seen to come or go. */
   setStatus(userId: string, status: Status): Promise<void>;
   /** Tells what is still waiting to be told, and stores when people were last here. */
   drain(): Promise<void>;
+}
+
+interface Leaving {
+  readonly wentAt: number;
+  readonly audience: readonly number[];
 }
 
 export function createPresence(options: {
@@ -32,12 +43,13 @@ export function createPresence(options: {
 }): Presence {
   const { registry, users, bus } = options;
   /** Users without a connection who may come back, in the order in which they went. */
-  const leaving = new Map<string, { readonly wentAt: number; readonly audience: readonly number[] }>();
+  const leaving = new Map<string, Leaving>();
   let timer: NodeJS.Timeout | null = null;
   const statusOf = createGather(async (ids: readonly string[]) => {
     return new Map((await users.find(ids)).map((user) => [user.id, user.status]));
   });
   const working = new Set<Promise<void>>();
+  const pace = createPace<News>(TOLD_EVERY_MS, (news) => bus.publish([news]));
 
   const tell = (
     userId: string,
@@ -47,8 +59,12 @@ export function createPresence(options: {
   ) => {
     if (conversationIds.length === 0) return;
     const signal = { type: "presence" as const, userId, status, lastSeenAt };
-    bus.publish([{ topic: "everyone", kind: "presence", conversationIds, signal }]);
+    pace.say(userId, { topic: "everyone", kind: "presence", conversationIds, signal });
   };
+  const statuses = createStatusWrites(TOLD_EVERY_MS, async (userId, status) => {
+    await users.setStatus(userId, status);
+    tell(userId, status, null, options.audienceOf(userId));
+  });
 
   const work = (task: () => Promise<void>): void => {
     const running: Promise<void> = task()
@@ -59,19 +75,21 @@ export function createPresence(options: {
 
   const lookThrough = async (): Promise<void> => {
     const at = options.now();
-    const gone: string[] = [];
-    for (const [userId, { wentAt }] of leaving) {
-      if (at - wentAt < OFFLINE_DELAY_MS || gone.length === MAX_STORED_AT_ONCE) break;
-      gone.push(userId);
+    const due: [string, Leaving][] = [];
+    for (const [userId, left] of leaving) {
+      if (at - left.wentAt < OFFLINE_DELAY_MS || due.length === MAX_STORED_AT_ONCE) break;
+      due.push([userId, left]);
     }
-    if (gone.length === 0) return;
-    const online = await registry.online(gone);
-    for (const userId of gone) {
-      const left = leaving.get(userId);
+    if (due.length === 0) return;
+    const online = await registry.online(due.map(([userId]) => userId));
+    const gone = due.map(([userId]) => userId).filter((userId) => !online.has(userId));
+    const seen = await users.setLastSeen(gone, at);
+    for (const [userId, left] of due) {
+      // Who has come back meanwhile was never away.
+      if (leaving.get(userId) !== left) continue;
       leaving.delete(userId);
-      if (left !== undefined && !online.has(userId)) tell(userId, "offline", left.wentAt, left.audience);
+      if (seen.has(userId)) tell(userId, "offline", left.wentAt, left.audience);
     }
-    await users.setLastSeen(gone, at);
   };
 
   const arm = (): void => {
@@ -85,7 +103,8 @@ export function createPresence(options: {
         const first = await registry.opened(userId, sessionId);
         const cameBack = leaving.delete(userId);
         if (!first || cameBack || options.audienceOf(userId).length === 0) return;
-        tell(userId, (await statusOf(userId)) ?? "online", null, options.audienceOf(userId));
+        const status = (await statusOf(userId)) ?? "online";
+        if (status !== "offline") tell(userId, status, null, options.audienceOf(userId));
       }),
     closed: (userId, sessionId, audience) =>
       work(async () => {
@@ -93,17 +112,16 @@ export function createPresence(options: {
         leaving.set(userId, { wentAt: options.now(), audience });
         if (timer === null) arm();
       }),
-    async setStatus(userId, status) {
-      await users.setStatus(userId, status);
-      tell(userId, status, null, options.audienceOf(userId));
-    },
+    setStatus: (userId, status) => statuses.set(userId, status),
     async drain() {
       if (timer !== null) clearTimeout(timer);
+      await statuses.drain();
       await Promise.all(working);
+      pace.flush();
       const ids = [...leaving.keys()];
       leaving.clear();
       if (timer !== null) clearTimeout(timer);
-      if (ids.length > 0) await users.setLastSeen(ids, options.now()).catch(() => {});
+      if (ids.length > 0) await users.setLastSeen(ids, options.now()).catch(() => null);
     },
   };
 }

@@ -20,6 +20,10 @@ export async function setStatus(
   { presence }: Pick<Parts, "presence">,
   caller: Caller,
   { status }: SetStatus,
+  accepted?: () => void,
 ): Promise<undefined> {
-  await presence.setStatus(actingUser(caller), status);
+  const storing = presence.setStatus(actingUser(caller), status);
+  // One that comes soon after another is stored only when its time has come; nothing else waits for that.
+  accepted?.();
+  await storing;
 }
