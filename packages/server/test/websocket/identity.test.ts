@@ -205,8 +205,9 @@ describe("jwt mode", () => {
   });
 
   test("rate limits: answered with the wait; a repeat of a key is free", async () => {
-    const user = await connect(jwt, { token: sign({ sub: "ann" }) });
-    const conversation = await openConversation(user, ["ann"]);
+    const user = await connect(jwt, { token: sign({ sub: "hasty" }) });
+    // One of the twenty.
+    const conversation = await openConversation(user, ["hasty"]);
     let sent = 0;
     let answer = await user.ask("message.send", {
       conversation_id: conversation,
@@ -216,7 +217,7 @@ describe("jwt mode", () => {
     for (; answer.event === "message.ack" && sent < 100; sent++) {
       answer = await user.ask("message.send", { conversation_id: conversation, content: "x" });
     }
-    expect(sent).toBeGreaterThanOrEqual(20);
+    expect(sent).toBeGreaterThanOrEqual(19);
     expect(sent).toBeLessThan(30);
     expect(answer.payload).toMatchObject({ code: "rate_limited", retry_after: expect.any(Number) });
     // What was free is not given back: repeats earn no new messages. One may have come due meanwhile.
