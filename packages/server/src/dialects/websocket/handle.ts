@@ -63,8 +63,8 @@ const HANDLERS: { readonly [N in ClientEventName]: Handler<N> } = {
     const conversationId = conversationOf(conversation_id);
     await connection.parts.door.execute(connection.caller, { type: "set-typing", conversationId, typing });
   },
-  presence: async (connection, { status }, id) => {
-    await connection.parts.door.execute(connection.caller, { type: "set-status", status });
+  presence: async (connection, { status }, id, accepted) => {
+    await connection.parts.door.execute(connection.caller, { type: "set-status", status }, accepted);
     connection.send(frame("ok", {}, id));
   },
   "conversation.open": async (connection, { participants, name }, id) => {
