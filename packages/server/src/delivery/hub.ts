@@ -151,12 +151,14 @@ export class Hub {
     const user = this.#users.get(userId);
     if (user === undefined) return;
     await user.loaded;
-    const joining = user.joining.get(conversationId);
+    const joining = user.joining?.get(conversationId);
     if (joining !== undefined) return joining;
     if (user.channels.has(conversationId)) return;
-    const joined = this.#join(user, conversationId, joinedSeq).finally(() =>
-      user.joining.delete(conversationId),
-    );
+    const joined = this.#join(user, conversationId, joinedSeq).finally(() => {
+      user.joining?.delete(conversationId);
+      if (user.joining?.size === 0) user.joining = null;
+    });
+    user.joining ??= new Map();
     user.joining.set(conversationId, joined);
     return joined;
   }
@@ -202,7 +204,7 @@ export class Hub {
   async #leaveWhatIsLeft(user: LocalUser): Promise<void> {
     const members = new Set(await this.#memberships(user.id));
     for (const channel of user.channels.values()) {
-      if (!members.has(channel.id) && !user.joining.has(channel.id)) this.#host.removed(channel, user);
+      if (!members.has(channel.id) && !user.joining?.has(channel.id)) this.#host.removed(channel, user);
     }
   }
 

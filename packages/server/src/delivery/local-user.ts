@@ -6,8 +6,8 @@ export class LocalUser {
   readonly id: string;
   readonly sessions = new Set<Session>();
   readonly channels = new Map<number, Channel>();
-  /** Conversations being joined: their catch-up has not been told yet. */
-  readonly joining = new Map<number, Promise<void>>();
+  /** Conversations being joined: their catch-up has not been told yet. Null while there are none, as mostly. */
+  joining: Map<number, Promise<void>> | null = null;
   /** Settles when memberships and their channels are loaded. */
   loaded: Promise<void> = Promise.resolve();
   readonly #recent = new Map<number, Told>();

@@ -33,17 +33,17 @@ const RESUME_GRACE_MS = 500;
  * One connection of the websocket dialect. Frames are taken one after another: the next is begun when the one
  * before stands in the order of its conversation, or is answered.
  */
-export class Connection implements WebSocketEvents, Visited {
+export class Connection implements WebSocketEvents, Visited, Outlet {
   readonly parts: DialectParts;
-  readonly outlet: Outlet;
+  readonly codec = codec;
   readonly #transport: WebSocketTransport;
   readonly #limits: ConnectionLimits;
   readonly #log: Log;
   readonly #gone: (connection: Connection) => void;
   caller: Caller;
   listening: Listening | null = null;
-  /** Messages on their way to the store, by the ids their sender gave them. */
-  readonly sending = new Map<string, Promise<unknown>>();
+  /** Messages on their way to the store, by the ids their sender gave them; null until there is one. */
+  sending: Map<string, Promise<unknown>> | null = null;
   /** Frames that wait; null stands for a binary one. */
   #frames: (string | null)[] = [];
   #working = false;
@@ -67,23 +67,25 @@ export class Connection implements WebSocketEvents, Visited {
     this.#limits = options.limits;
     this.#log = options.parts.log;
     this.#gone = options.gone;
-    const transport = options.transport;
-    this.outlet = {
-      codec,
-      write: (buffers) => transport.write(buffers),
-      get buffered() {
-        return transport.buffered;
-      },
-      drained: () => transport.drained(),
-      end: (reason) => this.end(reason),
-    };
+  }
+
+  get buffered(): number {
+    return this.#transport.buffered;
+  }
+
+  write(buffers: readonly Buffer[]): void {
+    this.#transport.write(buffers);
+  }
+
+  drained(): Promise<void> {
+    return this.#transport.drained();
   }
 
   /** Begins to listen and says `ready`; frames that came before are worked on then. */
   async open(): Promise<void> {
     this.#working = true;
     try {
-      this.listening = await this.parts.listen(this.caller, this.outlet);
+      this.listening = await this.parts.listen(this.caller, this);
     } catch (error) {
       const refusal = this.#refusalOf(error);
       this.#transport.write([errorFrame(refusal)]);

@@ -127,9 +127,12 @@ async function sendMessage(
     },
     accepted,
   );
-  if (message_id !== undefined) connection.sending.set(message_id, storing);
+  if (message_id !== undefined) {
+    connection.sending ??= new Map();
+    connection.sending.set(message_id, storing);
+  }
   const stored = await storing.finally(() => {
-    if (message_id !== undefined) connection.sending.delete(message_id);
+    if (message_id !== undefined) connection.sending?.delete(message_id);
   });
   const serverId = spellPrefixed("message", stored.id);
   const ack = {
@@ -150,7 +153,7 @@ async function messageOf(
   const conversationId = conversationOf(payload.conversation_id);
   const reference = messageReference(payload.message_id);
   // Said in the same breath as the message it is about, before that could be found.
-  if ("key" in reference) await connection.sending.get(reference.key)?.catch(() => {});
+  if ("key" in reference) await connection.sending?.get(reference.key)?.catch(() => {});
   const found =
     "id" in reference
       ? reference
