@@ -42,6 +42,7 @@ async function initialise(directory: string, log: string): Promise<void> {
   const argv = [
     ...["-D", directory, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums"],
     ...["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+    "--wal-segsize=1",
   ];
   const child = startChild(...asPlainUser("initdb", argv), { log });
   await child.exited;
