@@ -12,6 +12,5 @@ export default defineConfig({
     // Generous: a slow machine must not fail a test that is only waiting.
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    expect: { poll: { timeout: 20_000 } },
   },
 });

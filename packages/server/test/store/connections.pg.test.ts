@@ -46,11 +46,14 @@ test("a store that does not come back within patience is unavailable, and is the
   await expect(far.store.probe()).rejects.toBeInstanceOf(StoreError);
   forwarder.down(false);
   await expect
-    .poll(() =>
-      far.store.probe().then(
-        () => true,
-        () => false,
-      ),
+    .poll(
+      () =>
+        far.store.probe().then(
+          () => true,
+          () => false,
+        ),
+      // A line may be in its longest pause between two tries (2 s, up to half as much again), and then connects.
+      { timeout: 6_000 },
     )
     .toBe(true);
   expect(await far.store.reader.standing(conversationId, "ann")).toMatchObject({ role: "owner" });
