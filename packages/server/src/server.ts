@@ -21,6 +21,7 @@ import { createUserDirectory } from "./core/users/user-directory.ts";
 import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
 import { startSweep } from "./delivery/sweep.ts";
+import type { Dialect } from "./dialects/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { createIdentity } from "./http/identity.ts";
 import { createListener } from "./http/listener.ts";
@@ -176,8 +177,12 @@ async function startOver(
     log,
     now,
   };
-  const dialects = [createWebSocketDialect(parts, config)];
-  for (const dialect of dialects) dialect.mount(listener);
+  const dialects: readonly Dialect[] = [createWebSocketDialect(parts, config)];
+  for (const { scopes, upgrades, raw } of dialects) {
+    scopes.forEach(listener.addScope);
+    upgrades.forEach(listener.addUpgrade);
+    raw.forEach(listener.addRaw);
+  }
   const url = await listener.listen();
 
   return {

@@ -1,8 +1,11 @@
+import type { DialectName } from "@parlance/protocol/dialect-names.ts";
 import type { Door } from "../core/door.ts";
 import type { Log } from "../core/ports/log.ts";
 import type { Listen } from "../delivery/listen.ts";
 import type { Identity } from "../http/identity.ts";
-import type { Listener } from "../http/listener.ts";
+import type { RawRoute } from "../http/raw-routes.ts";
+import type { RouteScope } from "../http/scopes.ts";
+import type { UpgradePath } from "../http/upgrades.ts";
 
 /** What every dialect is given: the ways in, and who somebody is. */
 export interface DialectParts {
@@ -14,11 +17,18 @@ export interface DialectParts {
   readonly now: () => number;
 }
 
-/** One document's contract, complete: transport, codec and REST. */
+/**
+ * One document's contract, complete. What it hears of is told to its connections through an `Outlet`, in the words
+ * of its `Codec` (delivery/outlet.ts).
+ */
 export interface Dialect {
-  readonly name: string;
-  /** Adds its routes and upgrade paths; before the listener listens. */
-  mount(listener: Listener): void;
+  readonly name: DialectName;
+  /** Its REST, and the form of its errors. */
+  readonly scopes: readonly RouteScope[];
+  /** Where its sockets are opened. */
+  readonly upgrades: readonly UpgradePath[];
+  /** Requests it answers by itself, past the framework: a transport of its own, or a path that must be lean. */
+  readonly raw: readonly RawRoute[];
   /** Tells its clients to come back and closes their connections. */
   drain(): Promise<void>;
 }

@@ -69,6 +69,26 @@ export function answer(status: number, code: ErrorAnswer["code"], message: strin
   return { status, code, message, retryAfter: undefined };
 }
 
+/** Answers a request past the framework. */
+export function sendError(response: ServerResponse, given: ErrorAnswer, shape: object): void {
+  sendJson(response, given.status, JSON.stringify(shape), answerHeaders(given));
+}
+
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  response
+    .writeHead(status, {
+      ...headers,
+      "content-type": "application/json; charset=utf-8",
+      "content-length": Buffer.byteLength(body),
+    })
+    .end(body);
+}
+
 function defaultRetry(code: ErrorAnswer["code"]): number | undefined {
   return STATUS[code] === 429 || STATUS[code] === 503 ? DEFAULT_RETRY_AFTER : undefined;
 }

@@ -14,7 +14,8 @@ import {
 import type { Static, TSchema } from "typebox";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
-import { answer, answerHeaders, answerOf, hasTooManyHeaders, preflightHeaders } from "./answers.ts";
+import { refusalOf } from "./admission.ts";
+import { answer, answerHeaders, answerOf, preflightHeaders } from "./answers.ts";
 import type { Origins } from "./origins.ts";
 import { pathOf, type ScopeRegister } from "./scopes.ts";
 import type { ErrorAnswer } from "./status.ts";
@@ -47,12 +48,9 @@ export interface AppParts {
   readonly makeServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
 }
 
-/** Longer than any path of ours with a token of 8 KiB in its query. */
-const MAX_URL_LENGTH = 12_288;
 /** 128 characters of four bytes each, percent-encoded. */
 const MAX_PARAM_LENGTH = 1536;
 const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
-const PLAIN_CODING = /^(identity)?$/i;
 
 export function createApp({
   config,
@@ -101,16 +99,8 @@ export function createApp({
 
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
-    const refused = origins.refusal(request.headers);
-    if (refused !== null) throw new Refusal("forbidden", refused);
-    if (hasTooManyHeaders(request.raw)) {
-      return sendError(request, reply, answer(431, "invalid", "The request has too many headers"));
-    }
-    if ((request.raw.url?.length ?? 0) > MAX_URL_LENGTH)
-      return sendError(request, reply, answerOf({ statusCode: 414 }));
-    if (!PLAIN_CODING.test(request.headers["content-encoding"] ?? "")) {
-      throw new Refusal("unsupported_media_type", "Bodies must not be compressed");
-    }
+    const refused = refusalOf(request.raw, origins);
+    if (refused !== null) return sendError(request, reply, refused);
     if (request.method !== "OPTIONS") return;
     const methods = scopes.methodsOf(pathOf(request.raw.url));
     if (request.headers["access-control-request-method"] !== undefined) {

@@ -3,24 +3,27 @@ import type { AddressInfo } from "node:net";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
 import { StartupError } from "../core/ports/startup-error.ts";
-import { SECURITY_HEADERS, setCorsHeaders } from "./answers.ts";
+import { refusalOf } from "./admission.ts";
+import { SECURITY_HEADERS, sendError, setCorsHeaders } from "./answers.ts";
 import { type App, createApp } from "./app.ts";
 import { createOrigins } from "./origins.ts";
+import { createRawRoutes, type RawRoute } from "./raw-routes.ts";
 import { answerClientError } from "./refuse.ts";
-import { createScopeRegister, type RouteScope } from "./scopes.ts";
+import { createScopeRegister, pathOf, type RouteScope } from "./scopes.ts";
 import { createUnderWay } from "./under-way.ts";
-import { createUpgrades, isUpgrade, type UpgradeHandler } from "./upgrades.ts";
+import { createUpgrades, isUpgrade, type UpgradePath } from "./upgrades.ts";
 
 export type ListenerConfig = Pick<
   Config,
   "mode" | "host" | "port" | "allowedOrigins" | "openModeHosts" | "trustProxy" | "maxBodyBytes" | "logLevel"
 >;
 
-/** The one port that all dialects share. Scopes and upgrade paths are added before it listens. */
+/** The one port that all dialects share. Everything is added before it listens. */
 export interface Listener {
   readonly app: App;
   addScope(scope: RouteScope): void;
-  onUpgrade(path: string, handler: UpgradeHandler, match?: "exact" | "prefix"): void;
+  addUpgrade(path: UpgradePath): void;
+  addRaw(route: RawRoute): void;
   /** Opens the port; resolves to the URL it answers at. Throws a StartupError where the port cannot be had. */
   listen(): Promise<string>;
   /**
@@ -46,6 +49,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
   const scopes = createScopeRegister();
   const underWay = createUnderWay();
   const upgrades = createUpgrades(origins, scopes, underWay, log);
+  const rawRoutes = createRawRoutes();
   let draining = false;
 
   const app = createApp({
@@ -63,7 +67,12 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         setCorsHeaders(request, response, origins);
         if (draining) response.setHeader("connection", "close");
         underWay.note(request, response);
-        handler(request, response);
+        const path = pathOf(request.url);
+        const raw = rawRoutes.find(path, request.method ?? "");
+        const refused = raw === undefined ? null : refusalOf(request, origins);
+        if (raw === undefined) handler(request, response);
+        else if (refused === null) raw.handle(request, response);
+        else sendError(response, refused, scopes.scopeOf(path).errorShape(refused));
       }),
   });
   const { server } = app;
@@ -92,8 +101,10 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         done();
       });
     },
-    onUpgrade(path, handler, match = "exact") {
-      upgrades.add(path, handler, match);
+    addUpgrade: upgrades.add,
+    addRaw(route) {
+      rawRoutes.add(route);
+      scopes.addRoute(route.match === "prefix" ? `${route.path}*` : route.path, route.methods);
     },
     async listen() {
       await app.ready();

@@ -173,3 +173,28 @@ describe("broken HTTP", () => {
     expect(performance.now() - started).toBeLessThan(13_000);
   });
 });
+
+describe("a route past the framework", () => {
+  test("answers its methods with the common headers; others get 405, preflights their answer", async () => {
+    const response = await get("/raw/x?y=1");
+    expect([response.status, await response.json()]).toEqual([200, { raw: "/raw/x?y=1" }]);
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    const wrong = await fetch(`${open.url}/raw/x`, { method: "DELETE" });
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, POST"]);
+    const preflight = await fetch(`${open.url}/raw/x`, {
+      method: "OPTIONS",
+      headers: { origin: "http://localhost:3000", "access-control-request-method": "POST" },
+    });
+    expect([preflight.status, preflight.headers.get("access-control-allow-methods")]).toEqual([
+      204,
+      "GET, POST",
+    ]);
+  });
+
+  test("is kept from foreign pages, foreign hosts and compressed bodies like any other", async () => {
+    expect((await get("/raw/x", { origin: "https://evil.example" })).status).toBe(403);
+    const foreign = "GET /raw/x HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    expect(statusOf(await sendRaw(open.url, foreign))).toBe(403);
+    expect((await get("/raw/x", { "content-encoding": "gzip" })).status).toBe(415);
+  });
+});

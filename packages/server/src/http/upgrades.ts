@@ -20,9 +20,16 @@ export interface UpgradeRequest {
 
 export type UpgradeHandler = (upgrade: UpgradeRequest) => void | Promise<void>;
 
-export interface Upgrades {
+/** Where sockets are opened. */
+export interface UpgradePath {
+  readonly path: string;
   /** `prefix`: every path that starts with the given one. */
-  add(path: string, handler: UpgradeHandler, match: "exact" | "prefix"): void;
+  readonly match: "exact" | "prefix";
+  readonly handle: UpgradeHandler;
+}
+
+export interface Upgrades {
+  add(path: UpgradePath): void;
   knows(path: string): boolean;
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Ends every connection that was upgraded and is still open. */
@@ -80,9 +87,9 @@ export function createUpgrades(
   }
 
   return {
-    add(path, handler, match) {
-      if (match === "exact") exact.set(path, handler);
-      else prefixes.push([path, handler]);
+    add({ path, match, handle }) {
+      if (match === "exact") exact.set(path, handle);
+      else prefixes.push([path, handle]);
     },
     knows: (path) => handlerOf(path) !== undefined,
     handle,

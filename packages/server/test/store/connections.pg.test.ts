@@ -45,18 +45,21 @@ test("a store that does not come back within patience is unavailable, and is the
   });
   await expect(far.store.probe()).rejects.toBeInstanceOf(StoreError);
   forwarder.down(false);
+  // Each line may be in its longest pause between two tries (2 s, up to half as much again), and then connects.
+  const timeout = 6_000;
   await expect
     .poll(
       () =>
-        far.store.probe().then(
-          () => true,
-          () => false,
-        ),
-      // A line may be in its longest pause between two tries (2 s, up to half as much again), and then connects.
-      { timeout: 6_000 },
+        far.store
+          .probe()
+          .then(() => true)
+          .catch(() => false),
+      { timeout },
     )
     .toBe(true);
-  expect(await far.store.reader.standing(conversationId, "ann")).toMatchObject({ role: "owner" });
+  await expect
+    .poll(() => far.store.reader.standing(conversationId, "ann").catch(() => null), { timeout })
+    .toMatchObject({ role: "owner" });
 });
 
 test("marks survive lost answers", async () => {

@@ -50,10 +50,9 @@ export function createWebSocketDialect(
 
   return {
     name: "websocket",
-    mount(listener) {
-      listener.onUpgrade("/ws", accept);
-      listener.addScope(restScope(parts));
-    },
+    scopes: [restScope(parts)],
+    upgrades: [{ path: "/ws", match: "exact", handle: accept }],
+    raw: [],
     async drain() {
       heartbeat.stop();
       for (const connection of connections) connection.end("restart");

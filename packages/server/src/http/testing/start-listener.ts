@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import { Type } from "typebox";
 import { WebSocketServer } from "ws";
 import { type Config, loadConfig } from "../../config.ts";
+import { sendJson } from "../answers.ts";
 import { createIdentity, type Identity } from "../identity.ts";
 import { createListener, type Listener } from "../listener.ts";
 import { createLog } from "../log.ts";
@@ -73,13 +74,26 @@ export async function start(env: Record<string, string>): Promise<Running> {
     },
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
-  listener.onUpgrade("/ws", ({ request, socket, head }) => {
-    sockets.handleUpgrade(request, socket, head, (ws) => {
-      ws.on("error", () => {});
-      ws.on("message", (data) => ws.send(String(data)));
-    });
+  listener.addUpgrade({
+    path: "/ws",
+    match: "exact",
+    handle: ({ request, socket, head }) =>
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        ws.on("error", () => {});
+        ws.on("message", (data) => ws.send(String(data)));
+      }),
   });
-  listener.onUpgrade("/prefix/", ({ socket }) => void socket.end("HTTP/1.1 299 Mine\r\n\r\n"), "prefix");
+  listener.addUpgrade({
+    path: "/prefix/",
+    match: "prefix",
+    handle: ({ socket }) => void socket.end("HTTP/1.1 299 Mine\r\n\r\n"),
+  });
+  listener.addRaw({
+    path: "/raw/",
+    match: "prefix",
+    methods: ["GET", "POST"],
+    handle: (request, response) => sendJson(response, 200, JSON.stringify({ raw: request.url })),
+  });
   const server = { url: await listener.listen(), listener, identity, lines };
   running.push(server);
   return server;
