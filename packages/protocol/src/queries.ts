@@ -54,6 +54,25 @@ export interface FindMessage {
   readonly reference: MessageReference;
 }
 
+/** A page counted back from the newest message, for clients that page by offset. SYSTEM messages are not in it. */
+export interface ReadPage {
+  readonly type: "read-page";
+  readonly conversationId: number;
+  /** How many of the newest to skip. */
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface CountedPage {
+  /** Newest first. */
+  readonly messages: readonly { readonly message: Message; readonly state: MessageState }[];
+  /** All there are, deleted ones too, that the caller may see. */
+  readonly total: number;
+}
+
+/** How far a message has come: `delivered` and `read` once it is so with everybody else in the conversation. */
+export type MessageState = "sent" | "delivered" | "read";
+
 /** Each query with its answer. */
 export interface Queries {
   "read-history": [ReadHistory, HistoryPage];
