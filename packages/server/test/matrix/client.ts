@@ -18,6 +18,8 @@ export interface MatrixClient {
   readonly heard: readonly Heard[];
   /** Sends until it is acknowledged, repeating under the same key through lost connections; resolves to its id. */
   send(conversationId: number, content: string, key: string): Promise<number>;
+  /** The newest 100 messages of a conversation as its REST shows them now, oldest first. */
+  history(conversationId: number): Promise<readonly Heard[]>;
   /** Loses its connection as when a cable is pulled, and stays away. */
   drop(): void;
   /** Comes back by the dialect's own means of resuming. */
@@ -28,7 +30,7 @@ export interface MatrixClient {
 /** A dialect as a row and a column of the matrix. */
 export interface MatrixDialect {
   readonly name: string;
-  /** Whether its clients are told what happens; the others ask for pages. */
+  /** Whether its clients are told what happens; those of others ask for pages, and `heard` stays empty. */
   readonly listens: boolean;
   /** Whether they are told what they send themselves on the same connection. */
   readonly hearsItself: boolean;
