@@ -70,12 +70,16 @@ export interface CountedPage {
   readonly total: number;
 }
 
-/** How far a message has come: `delivered` and `read` once it is so with everybody else in the conversation. */
+/**
+ * How far a message has come: `delivered` and `read` once it is so with everybody else in the conversation; of
+ * somebody who is alone in it, with themselves.
+ */
 export type MessageState = "sent" | "delivered" | "read";
 
 /** Each query with its answer. */
 export interface Queries {
   "read-history": [ReadHistory, HistoryPage];
+  "read-page": [ReadPage, CountedPage];
   "read-inbox": [ReadInbox, InboxPage];
   "read-entries": [ReadEntries, readonly InboxEntry[]];
   "find-message": [FindMessage, Message];

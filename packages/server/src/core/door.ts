@@ -6,7 +6,7 @@ import { openConversation } from "./conversations/open-conversation.ts";
 import { readEntries, readInbox } from "./conversations/read-inbox.ts";
 import { updateConversation } from "./conversations/update-conversation.ts";
 import { deleteMessage, editMessage, react } from "./messages/change-message.ts";
-import { findMessage, readHistory } from "./messages/read-messages.ts";
+import { findMessage, readHistory, readPage } from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
 import { setStatus, setTyping } from "./presence/signals.ts";
@@ -54,6 +54,7 @@ const COMMANDS: CommandTable = {
 
 const QUERIES: QueryTable = {
   "read-history": readHistory,
+  "read-page": readPage,
   "read-inbox": readInbox,
   "read-entries": readEntries,
   "find-message": findMessage,

@@ -1,5 +1,5 @@
 import type { Message } from "@parlance/protocol/model.ts";
-import type { InboxEntry } from "@parlance/protocol/queries.ts";
+import type { CountedPage, InboxEntry } from "@parlance/protocol/queries.ts";
 import type { Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
@@ -18,6 +18,8 @@ const MESSAGES_BY_KEY = `select message_json(m) as message from messages m
 
 const HISTORY = `select message_json(m) as message from messages m
   where m.conversation_id = $1 and m.seq < $2 and m.seq >= $3 order by m.seq desc limit $4`;
+
+const PAGE = "select total, messages from message_page($1, $2, $3, $4)";
 
 /** $1: the user. What follows picks the rows; all of a list's shape is here. */
 const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
@@ -61,6 +63,15 @@ export function createReader(query: Query): Reader {
     messagesByKey: (conversationId, key) => messages(MESSAGES_BY_KEY, [conversationId, key]),
     history: (wish) =>
       messages(HISTORY, [wish.conversationId, wish.beforeSeq ?? NEWEST, wish.fromSeq, wish.limit]),
+    async page({ conversationId, fromSeq, offset, limit }) {
+      const [row] = await query<CountedPage & Record<string, unknown>>(PAGE, [
+        conversationId,
+        fromSeq,
+        offset,
+        limit,
+      ]);
+      return row as CountedPage;
+    },
     inbox: (wish) =>
       entries(INBOX, [wish.userId, wish.after?.at ?? null, wish.after?.conversationId ?? null, wish.limit]),
     entries: (userId, conversationIds) => entries(ENTRIES, [userId, conversationIds]),

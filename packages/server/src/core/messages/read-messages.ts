@@ -1,6 +1,13 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Message } from "@parlance/protocol/model.ts";
-import type { FindMessage, HistoryPage, MessageReference, ReadHistory } from "@parlance/protocol/queries.ts";
+import type {
+  CountedPage,
+  FindMessage,
+  HistoryPage,
+  MessageReference,
+  ReadHistory,
+  ReadPage,
+} from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { mayRead } from "../policy.ts";
@@ -20,6 +27,15 @@ export async function readHistory(
   const fromSeq = visibleFrom(standing);
   const messages = await parts.reader.history({ conversationId, beforeSeq, fromSeq, limit: limit + 1 });
   return { messages: messages.slice(0, limit), more: messages.length > limit };
+}
+
+export async function readPage(
+  parts: ReadParts,
+  caller: Caller,
+  { conversationId, offset, limit }: ReadPage,
+): Promise<CountedPage> {
+  const fromSeq = visibleFrom(await readable(parts, caller, conversationId));
+  return await parts.reader.page({ conversationId, fromSeq, offset, limit });
 }
 
 export async function findMessage(parts: ReadParts, caller: Caller, query: FindMessage): Promise<Message> {

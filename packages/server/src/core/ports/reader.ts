@@ -5,7 +5,7 @@ import type {
   Role,
   Status,
 } from "@parlance/protocol/model.ts";
-import type { InboxEntry } from "@parlance/protocol/queries.ts";
+import type { CountedPage, InboxEntry } from "@parlance/protocol/queries.ts";
 
 /** What policy is asked with: the conversation, and how somebody stands in it. */
 export interface Standing {
@@ -29,6 +29,14 @@ export interface HistoryWish {
   readonly limit: number;
 }
 
+export interface PageWish {
+  readonly conversationId: number;
+  /** Only messages from this seq on are shown and counted. */
+  readonly fromSeq: number;
+  readonly offset: number;
+  readonly limit: number;
+}
+
 export interface InboxWish {
   readonly userId: string;
   readonly limit: number;
@@ -45,6 +53,8 @@ export interface Reader {
   messagesByKey(conversationId: number, key: string): Promise<readonly Message[]>;
   /** Newest first. */
   history(wish: HistoryWish): Promise<readonly Message[]>;
+  /** Newest first, as of one moment; costs the same at any offset. */
+  page(wish: PageWish): Promise<CountedPage>;
   inbox(wish: InboxWish): Promise<readonly InboxEntry[]>;
   /** The entries of these conversations that the user takes part in, in no order. */
   entries(userId: string, conversationIds: readonly number[]): Promise<readonly InboxEntry[]>;
