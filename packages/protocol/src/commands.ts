@@ -110,6 +110,18 @@ export interface MarkRead {
   readonly messageId: number | null;
 }
 
+export interface MarkMessageRead {
+  readonly type: "mark-message-read";
+  /** This one alone, whatever stands unread before it. */
+  readonly messageId: number;
+}
+
+export interface MessageRead {
+  readonly message: Message;
+  /** Who has read it: the caller, or of one that named nobody the receiver. */
+  readonly userId: string;
+}
+
 export interface SetTyping {
   readonly type: "set-typing";
   readonly conversationId: number;
@@ -133,6 +145,7 @@ export interface Commands {
   "set-role": [SetRole, Changed];
   "update-conversation": [UpdateConversation, Changed];
   "mark-read": [MarkRead, { readonly readSeq: number }];
+  "mark-message-read": [MarkMessageRead, MessageRead];
   "set-typing": [SetTyping, undefined];
   "set-status": [SetStatus, undefined];
 }

@@ -10,6 +10,7 @@ import { findMessage, readHistory, readPage } from "./messages/read-messages.ts"
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
 import { setStatus, setTyping } from "./presence/signals.ts";
+import { markMessageRead } from "./receipts/mark-message-read.ts";
 import { markRead } from "./receipts/mark-read.ts";
 import { refuseStoreError } from "./store-refusal.ts";
 
@@ -48,6 +49,7 @@ const COMMANDS: CommandTable = {
   "set-role": setRole,
   "update-conversation": updateConversation,
   "mark-read": markRead,
+  "mark-message-read": markMessageRead,
   "set-typing": setTyping,
   "set-status": setStatus,
 };

@@ -99,6 +99,13 @@ export function mayUpdate(standing: Standing): Answer {
     : new Refusal("forbidden", "Only owners and admins may change the conversation");
 }
 
+/** What one has written is for others to read; a note to oneself for oneself. */
+export function mayMarkMessage(userId: string, standing: Standing, message: Message): Answer {
+  const isNote = standing.kind === "direct" && standing.participantCount === 1;
+  if (message.senderId !== userId || isNote) return null;
+  return new Refusal("forbidden", "Its sender cannot mark a message as read");
+}
+
 const isAdmin = (standing: Standing): boolean => standing.role === "owner" || standing.role === "admin";
 
 const directIsFixed = (): Refusal => new Refusal("conflict", "A direct conversation cannot be changed");

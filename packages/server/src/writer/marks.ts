@@ -1,14 +1,23 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Log } from "../core/ports/log.ts";
-import type { MarkLog, MarkMoved, MarkWish } from "../core/ports/message-log.ts";
+import type { MarkLog, MarkMoved, MarkWish, ReadWish } from "../core/ports/message-log.ts";
 import { StoreError } from "../core/ports/message-log.ts";
+
+interface Waiter {
+  resolve(moved: MarkMoved | null): void;
+  reject(error: Error): void;
+}
 
 interface Waiting {
   conversationId: number;
   userId: string;
   deliveredSeq: number;
   readSeq: number;
-  settle: { resolve: (moved: MarkMoved | null) => void; reject: (error: Error) => void }[];
+  settle: Waiter[];
+}
+
+interface WaitingRead extends ReadWish {
+  readonly settle: readonly Waiter[];
 }
 
 const BATCH = 500;
@@ -23,6 +32,7 @@ export class MarkWriter {
   readonly #moved: (moved: readonly MarkMoved[]) => void;
   readonly #report: Log;
   #waiting = new Map<string, Waiting>();
+  #reads: WaitingRead[] = [];
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -39,6 +49,13 @@ export class MarkWriter {
     });
   }
 
+  async markMessage(wish: ReadWish): Promise<void> {
+    await new Promise<MarkMoved | null>((resolve, reject) => {
+      this.#reads.push({ ...wish, settle: [{ resolve, reject }] });
+      this.#running ??= this.#run();
+    });
+  }
+
   noteDelivered(conversationId: number, userId: string, seq: number): void {
     this.#gather({ conversationId, userId, deliveredSeq: seq, readSeq: 0 });
     if (this.#running === null) {
@@ -50,7 +67,7 @@ export class MarkWriter {
 
   /** Writes what waits. */
   async drained(): Promise<void> {
-    if (this.#waiting.size > 0) this.#running ??= this.#run();
+    if (this.#waiting.size + this.#reads.length > 0) this.#running ??= this.#run();
     while (this.#running !== null) await this.#running;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -73,19 +90,24 @@ export class MarkWriter {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     await Promise.resolve();
-    while (this.#waiting.size > 0) {
+    while (this.#waiting.size + this.#reads.length > 0) {
+      const reads = this.#reads.splice(0, BATCH);
+      if (reads.length > 0) await this.#write(reads, (batch) => this.#log.markMessages(batch));
       const batch = [...this.#waiting.values()].slice(0, BATCH);
       if (batch.length === this.#waiting.size) this.#waiting = new Map();
       else for (const wish of batch) this.#waiting.delete(`${wish.conversationId} ${wish.userId}`);
-      await this.#write(batch);
+      if (batch.length > 0) await this.#write(batch, (wishes) => this.#log.mark(wishes));
     }
     this.#running = null;
   }
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
+  async #write<W extends Waiting | WaitingRead>(
+    batch: readonly W[],
+    store: (batch: readonly W[]) => Promise<readonly MarkMoved[]>,
+  ): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        const moved = await this.#log.mark(batch);
+        const moved = await store(batch);
         const byKey = new Map(moved.map((m) => [`${m.conversationId} ${m.userId}`, m]));
         for (const wish of batch) {
           const own = byKey.get(`${wish.conversationId} ${wish.userId}`) ?? null;
@@ -102,8 +124,8 @@ export class MarkWriter {
         if (poisoned && batch.length > 1) {
           // Until the one that cannot be stored stands alone.
           const middle = batch.length >> 1;
-          await this.#write(batch.slice(0, middle));
-          await this.#write(batch.slice(middle));
+          await this.#write(batch.slice(0, middle), store);
+          await this.#write(batch.slice(middle), store);
           return;
         }
         this.#report.warn({ marks: batch.length }, "marks could not be stored");

@@ -102,6 +102,7 @@ export function createWriter(options: WriterOptions): DrainingWriter {
         });
       }),
     mark: (wish: MarkWish) => marks.mark(wish),
+    markMessage: (wish) => marks.markMessage(wish),
     noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),
     waiting,
     async drain() {

@@ -1,4 +1,4 @@
-import { DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
+import { DEFAULT_SETTINGS, type Message } from "@parlance/protocol/model.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Change, ChangeOutcome, Draft, MarkLog, MessageLog } from "../../src/core/ports/message-log.ts";
 import type { Ids, PageWish, Reader, UserStore } from "../../src/core/ports/reader.ts";
@@ -367,6 +367,28 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
           (m) => m.conversationId === conversationId,
         );
         expect(own).toMatchObject([{ userId: "bob", deliveredSeq: 6, readSeq: 4 }]);
+      });
+
+      test("single messages are read without those below them, and tell of a mark where it moves", async () => {
+        await append(...(await Promise.all(upTo(4).map(() => draft()))));
+        const read = async (...seqs: number[]) =>
+          await scene.marks.markMessages(seqs.map((seq) => ({ conversationId, userId: "bob", seq })));
+        const states = async () =>
+          (await scene.reader.page({ conversationId, fromSeq: 0, offset: 0, limit: 9 })).messages
+            .map(({ state }) => state)
+            .toReversed();
+        expect(await read(4)).toEqual([]);
+        expect(await states()).toEqual(["sent", "sent", "read", "sent"]);
+        expect((await scene.reader.entries("bob", [conversationId]))[0]?.unread).toBe(3);
+        expect(await read(2, 3, 4, 2)).toMatchObject([{ userId: "bob", deliveredSeq: 4, readSeq: 4 }]);
+        expect(await read(4)).toEqual([]);
+        expect(await states()).toEqual(["read", "read", "read", "sent"]);
+        expect(await scene.marks.markMessages([{ conversationId, userId: "stranger", seq: 5 }])).toEqual([]);
+        const { id } = (
+          await scene.reader.history({ conversationId, beforeSeq: null, fromSeq: 0, limit: 1 })
+        )[0] as Message;
+        expect(await scene.reader.messageById(id)).toMatchObject({ id, seq: 5, conversationId });
+        expect(await scene.reader.messageById(2 ** 50)).toBeNull();
       });
 
       test("the list shows nothing from before one's joining where history is not visible", async () => {

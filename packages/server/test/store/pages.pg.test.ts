@@ -62,10 +62,13 @@ test.each(SEEDS)("pages of a random history are what a recount finds, seed %i", 
     } else if (kind < 65 && sent.length > 0) {
       const { id, by } = any(sent);
       await node.change({ kind: "delete", conversationId, by, messageId: id });
-    } else if (kind < 85) {
+    } else if (kind < 75) {
       const clock = (await node.store.reader.standing(conversationId, userId))?.clock ?? 0;
       const deliveredSeq = random(clock + 1);
       await node.writer.mark({ conversationId, userId, deliveredSeq, readSeq: random(deliveredSeq + 1) });
+    } else if (kind < 88 && sent.length > 0) {
+      const message = await node.store.reader.message(conversationId, any(sent).id);
+      await node.writer.markMessage({ conversationId, userId, seq: message?.seq as number });
     } else if (kind < 92) {
       await node.change({ kind: "remove", conversationId, by: userId, userId: any(people) });
     } else {

@@ -95,8 +95,17 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
         readSeq: 90,
       })),
     ),
+  "mark 4 single messages": () =>
+    log.markMessages(
+      upTo(4).map((i) => ({
+        conversationId: place(i).conversationId,
+        userId: place(i).people[1] ?? "user-1",
+        seq: 40 + i,
+      })),
+    ),
   standing: () => reader.standing(place(0).conversationId, place(0).people[0] as string),
   "one message": () => reader.message(place(0).conversationId, messageId()),
+  "a message by its id alone": () => reader.messageById(messageId()),
   "a message by key": () => reader.messagesByKey(place(0).conversationId, "key 1"),
   "newest page": () =>
     reader.history({ conversationId: place(0).conversationId, beforeSeq: null, fromSeq: 0, limit: 50 }),
@@ -195,7 +204,9 @@ async function touched(): Promise<Map<string, { scans: number; fetched: number }
 }
 
 test("every statement names what tables are distributed by", () => {
-  const texts = known.filter((text) => !/from (append_messages|apply_changes|mark|message_page)\(/.test(text));
+  const texts = known.filter(
+    (text) => !/from (append_messages|apply_changes|mark|mark_messages|message_page)\(/.test(text),
+  );
   expect(texts.length).toBeGreaterThan(12);
   for (const text of texts) expect(text).toMatch(/conversation_id|\bc?\.?id = (any|\$|known)|user_id/);
 });

@@ -1,3 +1,4 @@
+import { DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
@@ -23,13 +24,17 @@ const AUDIT = `
   select p.conversation_id, p.user_id, unread(p, c)::int as said, r.unread::int as counted,
          p.own_total::int as own_said, r.own::int as own_counted,
          c.last_n::int as last_n, r.n::int as n, coalesce(i.read, '{}') as read, i.kept::int as kept, i.covered::int as covered,
-         case when p.read_seq > s.start then int8multirange(int8range(s.start, p.read_seq, '(]')) else '{}' end as stay
+         case when p.read_seq > s.start then int8multirange(int8range(s.start, p.read_seq, '(]')) else '{}' end
+           + coalesce((select range_agg(int8range(m.seq, m.seq, '[]')) from messages m
+                       where m.conversation_id = p.conversation_id and p.read_above @> m.n and m.type <> 'system'), '{}') as stay
   from participants p
   join conversations c on c.id = p.conversation_id
   cross join lateral (
     select count(*) as n,
            count(*) filter (where m.sender_id = p.user_id) as own,
-           count(*) filter (where m.seq > p.read_seq and m.sender_id <> p.user_id and m.deleted_at is null) as unread
+           count(*) filter (where m.seq > p.read_seq and m.sender_id <> p.user_id and m.deleted_at is null
+             and not exists (select from reads k where k.conversation_id = m.conversation_id and k.user_id = p.user_id
+                             and m.seq between k.from_seq and k.to_seq)) as unread
     from messages m where m.conversation_id = p.conversation_id and m.type <> 'system') r
   -- Who was there from the first has it to read; who came later begins behind their joining.
   cross join lateral (select case when p.joined_seq = 1 then 0 else p.joined_seq end as start) s
@@ -50,7 +55,7 @@ async function audit(): Promise<number> {
       own: row.own_counted,
       n: row.n,
     });
-    // Intervals overlap nowhere, and those of this stay are all there is up to the mark.
+    // Intervals overlap nowhere, and those of this stay are all there is up to the mark, and single messages above it.
     expect({ ...where, kept: row.kept, read: row.read }).toEqual({
       ...where,
       kept: row.covered,
@@ -80,7 +85,7 @@ test("what is said to be unread is what a recount finds, after everything at onc
     } else if (dice < 0.6 && sent.length > 0) {
       const { conversationId, id, by } = any(sent);
       await node.change({ kind: "delete", conversationId, by, messageId: id });
-    } else if (dice < 0.85) {
+    } else if (dice < 0.8) {
       const standing = await node.store.reader.standing(conversationId, userId);
       const readSeq = Math.ceil((standing?.clock ?? 0) * Math.random());
       const reading = node.writer.mark({ conversationId, userId, deliveredSeq: 0, readSeq });
@@ -90,6 +95,14 @@ test("what is said to be unread is what a recount finds, after everything at onc
       const moved = await reading;
       const key = `${conversationId} ${userId}`;
       if (moved !== null) marks.set(key, Math.max(marks.get(key) ?? 0, moved.readSeq));
+    } else if (dice < 0.88 && sent.length > 0) {
+      const { conversationId, id } = any(sent.slice(-30));
+      const seq = (await node.store.reader.message(conversationId, id))?.seq as number;
+      const more = { conversationId, userId, deliveredSeq: 0, readSeq: Math.random() < 0.3 ? seq - 2 : 0 };
+      await Promise.all([
+        node.writer.markMessage({ conversationId, userId, seq }),
+        any(nodes).writer.mark(more),
+      ]);
     } else if (dice < 0.92) {
       await node.change({ kind: "remove", conversationId, by: userId, userId: any(users) });
     } else {
@@ -162,5 +175,98 @@ test("marks written at once from two nodes end at the greatest, in one chain of 
   expect(entry?.unread).toBe(1);
   await nodes[0].read(conversationId, "bob", Number.MAX_SAFE_INTEGER);
   expect((await nodes[1].store.reader.entries("bob", [conversationId]))[0]?.unread).toBe(0);
+  await audit();
+});
+
+test("messages read one by one leave their unread neighbours so; the mark follows where nothing is in its way", async () => {
+  const conversationId = await nodes[0].open(["ann", "bob"]);
+  const send = async (senderId: string, type: "text" | "system" = "text") =>
+    (await nodes[0].send({ conversationId, senderId, type })).seq;
+  const [a2, , a4, , a6, a7] = [
+    await send("ann"),
+    await send("bob"),
+    await send("ann"),
+    await send("ann", "system"),
+    await send("ann"),
+    await send("ann"),
+  ];
+  const read = async (seq: number, userId = "bob") => {
+    await nodes[1].writer.markMessage({ conversationId, userId, seq });
+    return await standing(userId);
+  };
+  const standing = async (userId = "bob") => {
+    const [entry] = await nodes[1].store.reader.entries(userId, [conversationId]);
+    const rows = await withClient(
+      database.connection,
+      async (client) =>
+        (
+          await client.query(
+            "select read_seq::int as mark, read_above::text as above from participants where conversation_id = $1 and user_id = $2",
+            [conversationId, userId],
+          )
+        ).rows,
+    );
+    return { unread: entry?.unread, ...rows[0] };
+  };
+  expect(await standing()).toEqual({ unread: 4, mark: 0, above: "{}" });
+  // Bob's own 3 is above nothing he has read; ann's 6 stands alone.
+  expect(await read(a6)).toEqual({ unread: 3, mark: 0, above: "{[4,5)}" });
+  expect(await read(a6)).toEqual({ unread: 3, mark: 0, above: "{[4,5)}" });
+  expect(await read(a2)).toEqual({ unread: 2, mark: 3, above: "{[4,5)}" });
+  // Up to and over the one that was read, past the SYSTEM message.
+  expect(await read(a4)).toEqual({ unread: 1, mark: a6, above: "{}" });
+  await nodes[0].change({
+    kind: "delete",
+    conversationId,
+    by: "ann",
+    messageId: (await nodes[0].history(conversationId)).at(-1)?.id as number,
+  });
+  expect(await standing()).toEqual({ unread: 0, mark: a6, above: "{}" });
+  const last = await send("ann");
+  // A deleted message is in nobody's way.
+  expect(await read(last)).toEqual({ unread: 0, mark: last, above: "{}" });
+  expect(await read(a7, "ann")).toEqual({ unread: 1, mark: 0, above: "{}" });
+  await audit();
+});
+
+test("whoever reads each message as it comes has a mark and no list of exceptions, however many their own between", async () => {
+  const conversationId = await nodes[0].open(["ann", "bob"]);
+  for (let i = 0; i < 250; i++) await nodes[0].send({ conversationId, senderId: "bob" });
+  for (let i = 0; i < 30; i++) {
+    const { seq } = await nodes[0].send({ conversationId, senderId: "ann" });
+    await nodes[0].send({ conversationId, senderId: "bob" });
+    await nodes[0].writer.markMessage({ conversationId, userId: "bob", seq });
+  }
+  await withClient(database.connection, async (client) => {
+    const { rows } = await client.query(
+      "select read_seq::int as mark, read_above::text as above from participants where conversation_id = $1 and user_id = 'bob'",
+      [conversationId],
+    );
+    const [last] = (await nodes[0].history(conversationId)).slice(-1);
+    expect(rows).toEqual([{ mark: last?.seq, above: "{}" }]);
+  });
+  await audit();
+});
+
+test("a note to oneself is read by itself, and only that one", async () => {
+  const conversationId = await nodes[0].store.ids.conversation();
+  await nodes[0].writer.change({
+    kind: "open",
+    conversationId,
+    by: null,
+    asRole: null,
+    conversationKind: "direct",
+    name: null,
+    people: [{ userId: "ann", role: "member" }],
+    settings: DEFAULT_SETTINGS,
+    pair: JSON.stringify(["ann", "ann"]),
+  });
+  const seqs = [];
+  for (let i = 0; i < 3; i++) seqs.push((await nodes[0].send({ conversationId, senderId: "ann" })).seq);
+  await nodes[0].writer.markMessage({ conversationId, userId: "ann", seq: seqs[1] as number });
+  const page = () => nodes[0].store.reader.page({ conversationId, fromSeq: 0, offset: 0, limit: 9 });
+  expect((await page()).messages.map(({ state }) => state)).toEqual(["sent", "read", "sent"]);
+  await nodes[0].writer.markMessage({ conversationId, userId: "ann", seq: seqs[0] as number });
+  expect((await page()).messages.map(({ state }) => state)).toEqual(["sent", "read", "read"]);
   await audit();
 });

@@ -17,9 +17,10 @@ const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, cod
 
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1, $2, $3)";
 
-const MARK = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
-    read_seq as "readSeq", epoch_ms(read_at) as "readAt"
-  from mark($1, $2, $3, $4)`;
+const MOVED = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
+    read_seq as "readSeq", epoch_ms(read_at) as "readAt"`;
+const MARK = `${MOVED} from mark($1, $2, $3, $4)`;
+const MARK_MESSAGES = `${MOVED} from mark_messages($1, $2, $3)`;
 
 interface Repeat {
   readonly i: number;
@@ -36,7 +37,7 @@ interface AppendRow {
   repeats: Repeat[] | null;
 }
 
-/** The message log over one line. Statements: migrations append_messages, apply_changes, mark. */
+/** The message log over one line. Statements: migrations append_messages, apply_changes, marks_and_reads. */
 export function createMessageLog(query: Query): MessageLog & MarkLog {
   const lane = randomUUID();
   return {
@@ -77,6 +78,14 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
         texts(wishes, (w) => w.userId),
         numbers(wishes, (w) => w.deliveredSeq),
         numbers(wishes, (w) => w.readSeq),
+      ]);
+    },
+
+    async markMessages(wishes): Promise<readonly MarkMoved[]> {
+      return await query<MarkMoved & Record<string, unknown>>(MARK_MESSAGES, [
+        numbers(wishes, (w) => w.conversationId),
+        texts(wishes, (w) => w.userId),
+        numbers(wishes, (w) => w.seq),
       ]);
     },
   };

@@ -13,6 +13,8 @@ const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, 
 const MESSAGE =
   "select message_json(m) as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1";
 
+const MESSAGE_BY_ID = "select message_json(m) as message from messages m where m.id = $1";
+
 const MESSAGES_BY_KEY = `select message_json(m) as message from messages m
   where m.idempotency_key = $2 and m.conversation_id is not distinct from $1 limit 2`;
 
@@ -58,6 +60,10 @@ export function createReader(query: Query): Reader {
     },
     async message(conversationId, messageId) {
       const [message] = await messages(MESSAGE, [conversationId, messageId]);
+      return message ?? null;
+    },
+    async messageById(messageId) {
+      const [message] = await messages(MESSAGE_BY_ID, [messageId]);
       return message ?? null;
     },
     messagesByKey: (conversationId, key) => messages(MESSAGES_BY_KEY, [conversationId, key]),

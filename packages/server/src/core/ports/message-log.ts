@@ -139,6 +139,13 @@ export interface MarkWish {
   readonly readSeq: number;
 }
 
+/** One message that somebody has read, by its seq. */
+export interface ReadWish {
+  readonly conversationId: number;
+  readonly userId: string;
+  readonly seq: number;
+}
+
 export interface MarkMoved {
   readonly conversationId: number;
   readonly userId: string;
@@ -150,6 +157,11 @@ export interface MarkMoved {
 export interface MarkLog {
   /** Moves marks forward, never back, and answers those that moved. At most one wish per person and conversation. */
   mark(wishes: readonly MarkWish[]): Promise<readonly MarkMoved[]>;
+  /**
+   * Notes messages as read by others than their senders, one by one; the mark follows as far as nothing unread is in its
+   * way. Answers the marks that moved.
+   */
+  markMessages(wishes: readonly ReadWish[]): Promise<readonly MarkMoved[]>;
 }
 
 /**

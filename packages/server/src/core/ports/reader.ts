@@ -49,6 +49,8 @@ export interface Reader {
   /** Null: no such conversation. */
   standing(conversationId: number, userId: string | null): Promise<Standing | null>;
   message(conversationId: number, messageId: number): Promise<Message | null>;
+  /** By its id alone, which may have to look in every part of a divided store: not for what is asked often. */
+  messageById(messageId: number): Promise<Message | null>;
   /** Messages sent with this key, at most two: keys are unique by sender only. */
   messagesByKey(conversationId: number, key: string): Promise<readonly Message[]>;
   /** Newest first. */

@@ -1,5 +1,5 @@
 import type { Stored } from "@parlance/protocol/commands.ts";
-import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish } from "./message-log.ts";
+import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish, ReadWish } from "./message-log.ts";
 
 /**
  * The one hand that writes. What resolves is committed and synced; what rejects with a `Refusal` was not
@@ -12,6 +12,8 @@ export interface Writer {
   change(change: Change): Promise<ChangeOutcome>;
   /** Moves marks; resolves once stored, with what moved, or null if it was so already. */
   mark(wish: MarkWish): Promise<MarkMoved | null>;
-  /** The same, gathered for up to a second, for marks nobody waits for. */
+  /** Notes one message as read; resolves once stored, or at once stored before. */
+  markMessage(wish: ReadWish): Promise<void>;
+  /** As `mark`, gathered for up to a second, for marks nobody waits for. */
   noteDelivered(conversationId: number, userId: string, seq: number): void;
 }

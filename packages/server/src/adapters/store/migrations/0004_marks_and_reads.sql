@@ -1,5 +1,13 @@
 -- Delivered and read marks: state, not events. They take no tick and never go back.
 
+-- What of the ticks after p_after up to p_through no interval of a person's holds yet: those of messages that were read
+-- one by one stay as they are, with their own time. Without any the table is not asked.
+create function not_kept(p_conversation bigint, p_user text, p_after bigint, p_through bigint, p_above int8multirange)
+returns int8multirange language sql stable
+  return int8multirange(int8range(p_after, p_through, '(]')) - case when p_above = '{}' then '{}' else coalesce((
+    select range_agg(int8range(r.from_seq, r.to_seq, '[]')) from reads r
+    where r.conversation_id = p_conversation and r.user_id = p_user and r.to_seq > p_after), '{}') end;
+
 -- A batch of marks, one row per (conversation, user), already the greatest of what was asked. Rows are locked by
 -- conversation and, in it, by the bytes of the user's id, whatever the database's collation: the order in which
 -- append_messages counts its senders. apply_changes takes rows in the order of its changes and may meet this in a
@@ -19,7 +27,7 @@ begin
 
   return query
   with wish as materialized (
-    select w.*, c.clock, p.read_seq as was_read,
+    select w.*, c.clock, p.read_seq as was_read, p.read_above as was_above,
            least(greatest(w.delivered, w.read), c.clock) as new_delivered, least(w.read, c.clock) as new_read
     from unnest(p_conversation, p_user, p_delivered, p_read) as w (conversation_id, user_id, delivered, read)
     join conversations c on c.id = w.conversation_id
@@ -35,8 +43,8 @@ begin
   ),
   interval_kept as (
     insert into reads (conversation_id, user_id, from_seq, to_seq, read_at)
-    select conversation_id, user_id, was_read + 1, new_read, at from reading
-    on conflict do nothing
+    select conversation_id, user_id, lower(piece), upper(piece) - 1, at from reading
+    cross join lateral unnest(not_kept(conversation_id, user_id, was_read, new_read, was_above)) as piece
   )
   update participants p
   set delivered_seq = greatest(p.delivered_seq, w.new_delivered),
@@ -61,6 +69,75 @@ begin
   where p.conversation_id = w.conversation_id and p.user_id = w.user_id
     and (w.new_delivered > p.delivered_seq or w.new_read > p.read_seq)
   returning p.conversation_id, p.user_id, p.delivered_seq, p.read_seq, p.read_at;
+end $$;
+
+-- Single messages read by people, whatever stands unread below them: a row each, of which several may be one person's.
+-- The mark follows as far as nothing unread is in its way (one's own messages and deleted ones are not), a hundred
+-- messages a call: so who reads message by message has a mark, not ever more exceptions to one. Messages at or below the
+-- mark, SYSTEM ones and one's own are left alone, but in a conversation with oneself one's own are all there is to read.
+-- Rows are locked as mark() locks them. Returns the marks that moved.
+create function mark_messages(p_conversation bigint[], p_user text[], p_seq bigint[])
+returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_at timestamptz)
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  at timestamptz := date_trunc('milliseconds', clock_timestamp());
+  one record;
+  p participants;
+  to_oneself boolean;
+  news bigint[];
+  above int8multirange;
+  through_seq bigint;
+  through_n bigint;
+  own bigint;
+begin
+  perform 1 from (select distinct conversation_id, user_id from unnest(p_conversation, p_user) as w (conversation_id, user_id)) w
+  join participants p on p.conversation_id = w.conversation_id and p.user_id = w.user_id
+  order by p.conversation_id, p.user_id collate "C" for no key update of p;
+
+  for one in
+    select w.conversation_id as conversation, w.user_id as person, array_agg(w.seq) as seqs
+    from unnest(p_conversation, p_user, p_seq) as w (conversation_id, user_id, seq)
+    group by w.conversation_id, w.user_id
+  loop
+    select * into p from participants p
+    where p.conversation_id = one.conversation and p.user_id = one.person and p.left_seq is null;
+    continue when not found;
+    select c.kind = 'direct' and c.participant_count = 1 into to_oneself from conversations c where c.id = one.conversation;
+    select array_agg(m.seq), p.read_above + range_agg(int8range(m.n, m.n, '[]')) into news, above from messages m
+    where m.conversation_id = one.conversation and m.seq = any (one.seqs) and m.seq > p.read_seq and m.type <> 'system'
+      and (m.sender_id <> p.user_id or to_oneself) and not p.read_above @> m.n;
+    continue when news is null;
+
+    with next as materialized (
+      select m.seq, m.n, m.type <> 'system' and m.sender_id = p.user_id as is_own,
+             m.type <> 'system' and (m.sender_id <> p.user_id or to_oneself) and m.deleted_at is null
+               and not above @> m.n as is_unread
+      from messages m where m.conversation_id = one.conversation and m.seq > p.read_seq order by m.seq limit 100
+    )
+    select max(n.seq), max(n.n), count(*) filter (where n.is_own) into through_seq, through_n, own from next n
+    where n.seq < all (select f.seq from next f where f.is_unread);
+
+    insert into reads (conversation_id, user_id, from_seq, to_seq, read_at)
+    select one.conversation, one.person, lower(piece), upper(piece) - 1, at
+    from unnest(not_kept(one.conversation, one.person, p.read_seq, through_seq, p.read_above)) as piece
+    where through_seq is not null
+    union all
+    select one.conversation, one.person, seq, seq, at from unnest(news) as seq
+    where through_seq is null or seq > through_seq;
+
+    if through_seq is null then
+      update participants u set read_above = above where u.conversation_id = one.conversation and u.user_id = one.person;
+    else
+      return query
+      update participants u
+      set delivered_seq = greatest(u.delivered_seq, through_seq), read_seq = through_seq, read_at = at, marked_at = at,
+          read_n = greatest(u.read_n, through_n), own_at_read = u.own_at_read + own,
+          read_above = above - int8multirange(int8range(0, through_n, '[]'))
+      where u.conversation_id = one.conversation and u.user_id = one.person
+      returning u.conversation_id, u.user_id, u.delivered_seq, u.read_seq, u.read_at;
+    end if;
+  end loop;
 end $$;
 
 -- Unread as a subtraction: countable messages above the mark, less one's own, less those others deleted,
