@@ -10,7 +10,13 @@ import type { Session } from "./session.ts";
 export type ResumeWish =
   | { readonly kind: "position"; readonly position: Position }
   /** The last tick it has of each conversation it names. */
-  | { readonly kind: "clocks"; readonly epoch: string | null; readonly clocks: ReadonlyMap<number, number> };
+  | {
+      readonly kind: "clocks";
+      readonly epoch: string | null;
+      readonly clocks: ReadonlyMap<number, number>;
+      /** Nothing of other conversations: neither which they are nor any marks. */
+      readonly alone?: true;
+    };
 
 export interface Reset {
   /** Absent: all of them. */
@@ -57,6 +63,7 @@ export async function catchUp(
   // Order matters: first keep back what is live, then look.
   session.hold();
   session.lateJoins = [];
+  if (wish.kind === "position") session.standAt(positionText(wish.position));
   const floors = new Map<number, number>();
   try {
     const reset = await impossible(hub, reader, wish);
@@ -106,10 +113,14 @@ async function tellAll(
     told.push(moved.conversationId);
     if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
   }
+  const toldTo = (id: number): number => floors.get(id) ?? hub.clockFor(session.userId, id);
+  if (wish.kind === "clocks" && wish.alone) {
+    await finish({ resets, told, unnamed: [], marks: [], toldTo });
+    return;
+  }
   const unnamed = wish.kind === "clocks" ? await notNamed(reader, session.userId, wish.clocks) : [];
   const since = wish.kind === "position" ? wish.position.at * 1_000 - MARKS_OVERLAP_MS : 0;
   const marks = await reader.marksSince(session.userId, since, MAX_SIGNALLED_PARTICIPANTS);
-  const toldTo = (id: number): number => floors.get(id) ?? hub.clockFor(session.userId, id);
   await finish({ resets, told, unnamed, marks, toldTo });
 }
 

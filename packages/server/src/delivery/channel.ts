@@ -14,6 +14,7 @@ import { SharedFrames } from "./shared-frames.ts";
 export const MAX_SIGNALLED_PARTICIPANTS = 100;
 
 const FILL_RETRY_MS = 250;
+const NOBODY: ReadonlySet<string> = new Set();
 
 /** What a channel needs of the node it is in. */
 export interface ChannelHost {
@@ -121,30 +122,37 @@ export class Channel {
     if (last === undefined) return;
     this.clock = last.seq;
     let lastMessage = 0;
+    const authors = new Set<string>();
     for (const event of now) {
       this.movedXid = Math.max(this.movedXid, event.xid);
-      if (event.type === "message.stored") lastMessage = event.seq;
-      else if (event.type === "conversation.changed") {
+      if (event.type === "message.stored") {
+        lastMessage = event.seq;
+        authors.add(event.message.senderId);
+      } else if (event.type === "conversation.changed") {
         this.#participantCount = event.head.conversation.participantCount;
       }
     }
-    this.#deliver(now, this.isSmall ? lastMessage : 0);
+    this.#deliver(now, this.isSmall ? lastMessage : 0, authors);
     if (removal === -1) return;
     if (last.type === "conversation.changed") for (const userId of last.removed) this.#letGo(userId);
     this.#pass(events.slice(removal + 1));
   }
 
-  /** @param delivered the seq that those whom it reached have received; 0: not noted */
-  #deliver(events: readonly Event[], delivered: number): void {
+  /**
+   * @param delivered the seq that those whom it reached have received; 0: not noted
+   * @param authors who wrote what is in it: nobody receives their own
+   */
+  #deliver(events: readonly Event[], delivered: number, authors: ReadonlySet<string>): void {
     const shared = new SharedFrames(events);
     for (const user of this.users) {
       user.touch(this, this.movedXid, this.clock);
       let reached = false;
       for (const session of user.sessions) {
         session.deliver(events, shared);
-        reached ||= !session.ended && !shared.isOrigin(session.id);
+        reached ||= !session.ended && !shared.isOrigin(session.id) && session.hears(this.id);
       }
-      if (reached && delivered > 0) this.#host.noteDelivered(this.id, user.id, delivered);
+      const isOwn = authors.size === 1 && authors.has(user.id);
+      if (reached && delivered > 0 && !isOwn) this.#host.noteDelivered(this.id, user.id, delivered);
     }
   }
 
@@ -204,7 +212,7 @@ export class Channel {
     for await (const events of missedEvents(reader, stretch)) pages.push(events);
     this.clock = clock;
     this.movedXid = Math.max(this.movedXid, movedXid);
-    for (const events of pages) this.#deliver(events, 0);
+    for (const events of pages) this.#deliver(events, 0, NOBODY);
     for (const user of this.users) user.touch(this, this.movedXid, clock);
   }
 

@@ -14,9 +14,18 @@ export interface Codec {
 /** Why delivery ends a connection; each dialect says it in its own form. All of them mean: come back and resume. */
 export type EndReason = "slow_consumer" | "restart" | "expired";
 
+/** Which conversations one connection wants to hear, where that is not all of its user's. */
+export interface Interest {
+  hears(conversationId: number): boolean;
+  /** Whether it is told this of a conversation that it does not hear. */
+  wants(event: Event): boolean;
+}
+
 /** What a dialect gives delivery of one connection. */
 export interface Outlet {
   readonly codec: Codec;
+  /** Null: everything its user may hear. Asked when something is told, so that it may change meanwhile. */
+  readonly interest: Interest | null;
   /** Hands buffers to the socket in one write. */
   write(buffers: readonly Buffer[]): void;
   /** Bytes handed over that the socket has not taken yet. */

@@ -63,6 +63,11 @@ export class Session {
     return this.#ended;
   }
 
+  /** Whether what is said in a conversation reaches this connection. */
+  hears(conversationId: number): boolean {
+    return this.outlet.interest?.hears(conversationId) ?? true;
+  }
+
   /** Queues frames of this session's own: answers, catch-up. */
   push(frames: Buffer): void {
     if (this.#ended) return;
@@ -94,12 +99,8 @@ export class Session {
       return;
     }
     const own = shared.isOrigin(this.id);
-    if (this.#floors === null && !own) {
-      const frames = shared.frames(this.outlet.codec);
-      if (frames !== null) this.push(frames);
-    } else {
-      this.#tellLive(events);
-    }
+    if (this.#floors === null && !own) this.tell(events, shared);
+    else this.tell(this.#due(events));
     this.positionMoved();
   }
 
@@ -109,6 +110,7 @@ export class Session {
       this.#keepBack(signal);
       return;
     }
+    if (!this.#hearsSignal(signal)) return;
     let frame = shared.get(this.outlet.codec);
     if (frame === undefined) {
       frame = this.outlet.codec.signal(signal);
@@ -117,11 +119,18 @@ export class Session {
     if (frame !== null) this.push(frame);
   }
 
-  /** Events past its backlog: catch-up. `shared` where others are told the same. */
+  /** Events of one conversation past its backlog. `shared` where others are told the same. */
   tell(events: readonly Event[], shared?: SharedFrames): void {
-    if (events.length === 0) return;
-    const { codec } = this.outlet;
-    const frames = shared === undefined ? codec.events(events) : shared.frames(codec);
+    const [first] = events;
+    if (first === undefined) return;
+    const { codec, interest } = this.outlet;
+    if (interest === null || interest.hears(first.conversationId)) {
+      const frames = shared === undefined ? codec.events(events) : shared.frames(codec);
+      if (frames !== null) this.push(frames);
+      return;
+    }
+    const wanted = events.filter((event) => interest.wants(event));
+    const frames = wanted.length === 0 ? null : codec.events(wanted);
     if (frames !== null) this.push(frames);
   }
 
@@ -172,7 +181,7 @@ export class Session {
     for (; told < this.#backlog.length && this.#holds === 0 && !this.#ended; told++) {
       const held = this.#backlog[told] as readonly Event[] | Signal;
       if ("type" in held) {
-        const frame = this.outlet.codec.signal(held);
+        const frame = this.#hearsSignal(held) ? this.outlet.codec.signal(held) : null;
         if (frame !== null) this.push(frame);
       } else {
         const due = this.#due(held);
@@ -246,8 +255,8 @@ export class Session {
     this.#settle();
   }
 
-  #tellLive(events: readonly Event[]): void {
-    this.tell(this.#due(events));
+  #hearsSignal(signal: Signal): boolean {
+    return signal.type === "presence" || this.hears(signal.conversationId);
   }
 
   /** Of live events, those that catch-up has not told and that this session did not send. */

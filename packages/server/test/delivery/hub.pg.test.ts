@@ -62,6 +62,7 @@ function listener() {
   };
   const outlet: Outlet = {
     codec,
+    interest: null,
     write(buffers) {
       const lines = Buffer.concat(buffers).toString().split("\n").slice(0, -1);
       told.push(...lines.flatMap((line) => JSON.parse(line) as Event[]));

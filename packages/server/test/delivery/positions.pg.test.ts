@@ -71,6 +71,7 @@ class Device {
     const received: Line[] = [];
     const session = await hub.attach(this.userId, {
       codec,
+      interest: null,
       write(buffers) {
         const text = Buffer.concat(buffers).toString();
         for (const line of text.split("\n").slice(0, -1)) received.push(JSON.parse(line) as Line);

@@ -36,6 +36,7 @@ const RESUME_GRACE_MS = 500;
 export class Connection implements WebSocketEvents, Visited, Outlet {
   readonly parts: DialectParts;
   readonly codec = codec;
+  readonly interest = null;
   readonly #transport: WebSocketTransport;
   readonly #limits: ConnectionLimits;
   readonly #log: Log;
