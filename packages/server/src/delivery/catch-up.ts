@@ -3,7 +3,7 @@ import type { MovedConversation, TickReader } from "../core/ports/tick-reader.ts
 import { MAX_SIGNALLED_PARTICIPANTS } from "./channel.ts";
 import type { Hub } from "./hub.ts";
 import { missedEvents } from "./missed-events.ts";
-import { epochTag, type Position } from "./position.ts";
+import { epochTag, type Position, spellPosition } from "./position.ts";
 import type { Session } from "./session.ts";
 
 /** From where a client wants to go on. */
@@ -63,7 +63,7 @@ export async function catchUp(
   // Order matters: first keep back what is live, then look.
   session.hold();
   session.lateJoins = [];
-  if (wish.kind === "position") session.standAt(positionText(wish.position));
+  if (wish.kind === "position") session.standAt(spellPosition(wish.position));
   const floors = new Map<number, number>();
   try {
     const reset = await impossible(hub, reader, wish);

@@ -35,6 +35,11 @@ export class Horizon {
     return this.#head + names;
   }
 
+  /** What a session that was told all of it goes on from: its own position, or a new one where the horizon moved. */
+  renewed(user: LocalUser, position: string): string {
+    return position.startsWith(this.#head) ? position : this.positionOf(user);
+  }
+
   /** The same as a frame. Listeners of one busy conversation mostly share theirs. */
   frameOf(user: LocalUser, codec: Codec): Buffer | null {
     const { only } = user;

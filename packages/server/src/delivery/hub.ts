@@ -29,7 +29,7 @@ export class Hub {
   readonly #host: ChannelHost;
   readonly #channels = new Map<number, Channel>();
   readonly #users = new Map<string, LocalUser>();
-  readonly #flusher = createFlusher((user, codec) => this.horizon.frameOf(user, codec));
+  readonly #flusher = createFlusher(this.horizon);
   readonly #memberships: (userId: string) => Promise<readonly number[] | undefined>;
   readonly #clocks: (conversationId: number) => Promise<ClockAt | undefined>;
   #nextSession = 1;
@@ -109,6 +109,7 @@ export class Hub {
       this.detach(session);
       throw error;
     }
+    session.standAt(this.horizon.positionOf(user));
     return session;
   }
 

@@ -60,8 +60,9 @@ export function createListen(parts: {
       session,
       position: () => hub.horizon.positionOf(session.user),
       startPosition() {
-        session.startHere();
-        return hub.horizon.positionOf(session.user);
+        const position = hub.horizon.positionOf(session.user);
+        session.startHere(position);
+        return position;
       },
       epoch: () => hub.horizon.epoch,
       async resume(wish, finish) {

@@ -18,11 +18,17 @@ export interface Stretch {
 const PAGE = 500;
 
 /**
- * What happened in a stretch, from the store, each thing once and in its latest state: new messages by seq,
- * then older ones that changed by rev, then who is in it and how it is set. Something changed again after
- * `through` is left to whoever tells that later change.
+ * What happened in a stretch, from the store, each thing once and in its latest state: new messages by seq and among
+ * them, by rev, older ones that changed, so that a client may stop after any of them and go on behind its tick; then
+ * who is in it and how it is set. Something changed again after `through` is left to whoever tells that later change.
  */
 export async function* missedEvents(reader: TickReader, stretch: Stretch): AsyncGenerator<readonly Event[]> {
+  yield* inTickOrder(newMessages(reader, stretch), changedMessages(reader, stretch));
+  const ticks = await reader.conversationTicks(stretch.conversationId, stretch.since, stretch.through);
+  if (ticks.head !== null) yield [changedEvent(stretch, ticks, ticks.head)];
+}
+
+async function* newMessages(reader: TickReader, stretch: Stretch): AsyncGenerator<readonly Event[], null> {
   const { conversationId, through, visibleFrom, xid } = stretch;
   for (let since = Math.max(stretch.since, visibleFrom - 1); since < through; ) {
     const messages = await reader.newMessages(conversationId, since, through, PAGE);
@@ -40,6 +46,14 @@ export async function* missedEvents(reader: TickReader, stretch: Stretch): Async
     if (messages.length < PAGE) break;
     since = (messages.at(-1) as (typeof messages)[number]).seq;
   }
+  return null;
+}
+
+async function* changedMessages(
+  reader: TickReader,
+  stretch: Stretch,
+): AsyncGenerator<readonly Event[], null> {
+  const { conversationId, through, visibleFrom, xid } = stretch;
   for (let since = stretch.since; since < through; ) {
     const messages = await reader.changedMessages(conversationId, stretch.since, since, through, PAGE);
     const visible = messages.filter((message) => message.seq >= visibleFrom);
@@ -55,9 +69,31 @@ export async function* missedEvents(reader: TickReader, stretch: Stretch): Async
     if (messages.length < PAGE) break;
     since = (messages.at(-1) as (typeof messages)[number]).rev;
   }
-  const ticks = await reader.conversationTicks(conversationId, stretch.since, through);
-  if (ticks.head !== null) yield [changedEvent(stretch, ticks, ticks.head)];
+  return null;
 }
+
+/** Two sources of pages, each in order and none of them empty, as one. */
+async function* inTickOrder(
+  first: AsyncGenerator<readonly Event[], null>,
+  second: AsyncGenerator<readonly Event[], null>,
+): AsyncGenerator<readonly Event[]> {
+  let [a, b] = await Promise.all([next(first), next(second)]);
+  while (a !== null && b !== null) {
+    const through = Math.min(lastTick(a), lastTick(b));
+    const isDue = ({ seq }: Event): boolean => seq <= through;
+    yield [...a.filter(isDue), ...b.filter(isDue)].sort((x, y) => x.seq - y.seq);
+    a = a.filter((event) => !isDue(event));
+    b = b.filter((event) => !isDue(event));
+    if (a.length === 0) a = await next(first);
+    if (b.length === 0) b = await next(second);
+  }
+  for (; a !== null; a = await next(first)) yield a;
+  for (; b !== null; b = await next(second)) yield b;
+}
+
+const next = async (pages: AsyncGenerator<readonly Event[], null>): Promise<readonly Event[] | null> =>
+  (await pages.next()).value;
+const lastTick = (events: readonly Event[]): number => (events.at(-1) as Event).seq;
 
 function changedEvent(
   { conversationId, through, xid, isLeft = false }: Stretch,

@@ -5,6 +5,11 @@ import type { Event, Signal } from "@parlance/protocol/events.ts";
  * nothing in it may be personal.
  */
 export interface Codec {
+  /**
+   * Where each event carries the position after it: what stands before that event's frames. `events` is then asked
+   * for one event at a time and `position` only for one that goes alone.
+   */
+  readonly stamp?: (position: string) => string;
   /** Complete frames, in order; null when this dialect says nothing of them. */
   events(events: readonly Event[]): Buffer | null;
   signal(signal: Signal): Buffer | null;

@@ -37,6 +37,30 @@ export function positionName(conversationId: number, clock: number): string {
   return `${conversationId.toString(36)}-${clock.toString(36)}`;
 }
 
+export function spellPosition({ epoch, horizon, at, clocks }: Position): string {
+  return (
+    positionHead(epoch, horizon, at) + [...clocks].map(([id, clock]) => positionName(id, clock)).join("_")
+  );
+}
+
+/**
+ * The position of somebody who has been told everything up to that tick of a conversation beside what `position`
+ * covers. A name for which there is no room is left out: repeats, never a loss.
+ */
+export function positionAfter(position: string, conversationId: number, clock: number): string {
+  const start = position.lastIndexOf(".") + 1;
+  const name = positionName(conversationId, clock);
+  const key = `${conversationId.toString(36)}-`;
+  const behind = position.indexOf(`_${key}`, start);
+  const at = position.startsWith(key, start) ? start : behind + 1;
+  if (at > 0) {
+    const next = position.indexOf("_", at);
+    return position.slice(0, at) + name + (next === -1 ? "" : position.slice(next));
+  }
+  if (position.length === start) return position + name;
+  return position.length + 1 + name.length > MAX_LENGTH ? position : `${position}_${name}`;
+}
+
 export const epochTag = (epoch: string): string => epoch.slice(0, 8);
 
 /** Null when it is not one of ours. */

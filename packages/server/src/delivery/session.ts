@@ -2,7 +2,7 @@ import type { Event, Signal } from "@parlance/protocol/events.ts";
 import type { LocalUser } from "./local-user.ts";
 import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { SendQueue } from "./send-queue.ts";
-import type { SharedFrames } from "./shared-frames.ts";
+import { SharedFrames } from "./shared-frames.ts";
 
 /** A conversation its user was let into while the session caught up. */
 export interface LateJoin {
@@ -41,6 +41,8 @@ export class Session {
   /** Ticks up to these were told by catch-up and must not be told again, by conversation. */
   #floors: Map<number, number> | null = null;
   #positionDue = false;
+  /** After what was told so far; used where the codec stamps events. */
+  #position = "";
   /** The position has moved while live events were kept back: it is told with them, for it counts them as told. */
   #positionOwed = false;
   #lettingGo = false;
@@ -124,6 +126,10 @@ export class Session {
     const [first] = events;
     if (first === undefined) return;
     const { codec, interest } = this.outlet;
+    if (codec.stamp !== undefined) {
+      this.#tellStamped(codec, codec.stamp, shared ?? new SharedFrames(events));
+      return;
+    }
     if (interest === null || interest.hears(first.conversationId)) {
       const frames = shared === undefined ? codec.events(events) : shared.frames(codec);
       if (frames !== null) this.push(frames);
@@ -131,6 +137,12 @@ export class Session {
     }
     const wanted = events.filter((event) => interest.wants(event));
     const frames = wanted.length === 0 ? null : codec.events(wanted);
+    if (frames !== null) this.push(frames);
+  }
+
+  #tellStamped(codec: Codec, stamp: (position: string) => string, shared: SharedFrames): void {
+    const { frames, position } = shared.stamped(codec, stamp, this.#position);
+    this.#position = position;
     if (frames !== null) this.push(frames);
   }
 
@@ -148,9 +160,15 @@ export class Session {
   }
 
   /** What was kept back so far is of the past: the client is told where it stands, and starts there or resumes. */
-  startHere(): void {
+  startHere(position: string): void {
     this.#backlog = [];
     this.#heldBytes = 0;
+    this.#position = position;
+  }
+
+  /** The client has been told up to there: what it is told now follows that. */
+  standAt(position: string): void {
+    this.#position = position;
   }
 
   release(): void {
@@ -213,7 +231,7 @@ export class Session {
   }
 
   /** Writes what waits, its position last. Called by the flusher once per turn of the event loop. */
-  flush(position: PositionFrame, join: (frames: Buffer, position: Buffer) => Buffer): void {
+  flush(positions: Positions, join: (frames: Buffer, position: Buffer) => Buffer): void {
     if (this.#ended) return;
     const buffers = this.#queue.take();
     if (buffers === null) {
@@ -223,7 +241,11 @@ export class Session {
     if (this.#positionDue) {
       this.#positionDue = false;
       this.#positionOwed = this.#isHolding;
-      const frame = this.#positionOwed ? null : position(this.user, this.outlet.codec);
+      const { codec } = this.outlet;
+      if (codec.stamp !== undefined && !this.#positionOwed)
+        this.#position = positions.renewed(this.user, this.#position);
+      const isTold = codec.stamp === undefined && !this.#positionOwed;
+      const frame = isTold ? positions.frameOf(this.user, codec) : null;
       if (frame !== null) {
         if (buffers.length === 1) buffers[0] = join(buffers[0] as Buffer, frame);
         else buffers.push(frame);
@@ -255,16 +277,16 @@ export class Session {
     this.#settle();
   }
 
-  #hearsSignal(signal: Signal): boolean {
-    return signal.type === "presence" || this.hears(signal.conversationId);
-  }
-
   /** Of live events, those that catch-up has not told and that this session did not send. */
   #due(events: readonly Event[]): readonly Event[] {
     const floors = this.#floors;
     return events.filter(
       (event) => event.seq > (floors?.get(event.conversationId) ?? 0) && !isFrom(event, this.id),
     );
+  }
+
+  #hearsSignal(signal: Signal): boolean {
+    return signal.type === "presence" || this.hears(signal.conversationId);
   }
 
   /** Its position goes out with the next write that holds nothing back. */
@@ -286,8 +308,13 @@ function isFrom(event: Event, sessionId: string): boolean {
   return event.type === "message.stored" && event.origin === sessionId;
 }
 
-/** The frame that says where a user stands; null in a dialect that has none. */
-export type PositionFrame = (user: LocalUser, codec: Codec) => Buffer | null;
+/** Where users stand. */
+export interface Positions {
+  /** As a frame; null in a dialect that has none. */
+  frameOf(user: LocalUser, codec: Codec): Buffer | null;
+  /** Of a session that was told all its user was: its own, or a newer and shorter one. */
+  renewed(user: LocalUser, position: string): string;
+}
 
 /** Collects sessions with something to write and writes each once, at the end of the turn of the event loop. */
 export interface Flusher {
