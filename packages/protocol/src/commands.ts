@@ -62,6 +62,11 @@ export interface OpenConversation {
   readonly name: string | null;
   /** For groups: the same caller and key find the group that the first call made. */
   readonly idempotencyKey: string | null;
+  /**
+   * A name from another system: whoever opens it by the same name finds the same conversation, which is no pair's
+   * direct one. With other people than those it was made with: `conflict`.
+   */
+  readonly externalRef?: string;
 }
 
 export interface Opened {

@@ -53,6 +53,8 @@ export interface Conversation {
   readonly name: string | null;
   readonly description: string | null;
   readonly avatarUrl: string | null;
+  /** What another system knows it by, or the thing of its own that it is about. */
+  readonly externalRef: string | null;
   readonly createdBy: string | null;
   readonly createdAt: number;
   readonly settings: ConversationSettings;

@@ -76,6 +76,12 @@ export interface CountedPage {
  */
 export type MessageState = "sent" | "delivered" | "read";
 
+/** How far a conversation that the caller takes part in has come; `not_participant` of any other. */
+export interface ReadClock {
+  readonly type: "read-clock";
+  readonly conversationId: number;
+}
+
 /** Each query with its answer. */
 export interface Queries {
   "read-history": [ReadHistory, HistoryPage];
@@ -83,6 +89,7 @@ export interface Queries {
   "read-inbox": [ReadInbox, InboxPage];
   "read-entries": [ReadEntries, readonly InboxEntry[]];
   "find-message": [FindMessage, Message];
+  "read-clock": [ReadClock, { readonly seq: number }];
 }
 export type QueryName = keyof Queries;
 export type Query = Queries[QueryName][0];

@@ -3,6 +3,7 @@ import type { AnswerOf, Queries, Query, QueryName } from "@parlance/protocol/que
 import type { Caller } from "./caller.ts";
 import { addParticipants, removeParticipant, setRole } from "./conversations/change-participants.ts";
 import { openConversation } from "./conversations/open-conversation.ts";
+import { readClock } from "./conversations/read-clock.ts";
 import { readEntries, readInbox } from "./conversations/read-inbox.ts";
 import { updateConversation } from "./conversations/update-conversation.ts";
 import { deleteMessage, editMessage, react } from "./messages/change-message.ts";
@@ -60,6 +61,7 @@ const QUERIES: QueryTable = {
   "read-inbox": readInbox,
   "read-entries": readEntries,
   "find-message": findMessage,
+  "read-clock": readClock,
 };
 
 type UseCase<C extends Command> = (

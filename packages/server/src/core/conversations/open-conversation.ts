@@ -14,16 +14,18 @@ const MAX_NAME_LENGTH = 200;
 const HASH_BYTES = 6;
 
 /**
- * Finds the direct conversation of two people (or of one with itself), or makes it; makes a new group where
- * there are more people or a name. To make one costs as much of the rate limit as a message, to find one nothing.
+ * Finds the conversation of an outside name, or the direct one of two people (or of one with itself), or makes it;
+ * makes a new group where there are more people or a name. To make one costs as much of the rate limit as a
+ * message, to find one nothing.
  */
 export async function openConversation(
   parts: OpenParts,
   caller: Caller,
   command: OpenConversation,
 ): Promise<Opened> {
-  const { idempotencyKey } = command;
+  const { idempotencyKey, externalRef } = command;
   if (command.name !== null) checkName(command.name);
+  if (externalRef !== undefined) checkKey(externalRef, "the external reference");
   if (idempotencyKey !== null) checkKey(idempotencyKey);
   const first = caller.userId ?? command.userIds[0];
   const people = [...new Set(first === undefined ? [] : [first, ...command.userIds])];
@@ -33,7 +35,8 @@ export async function openConversation(
   }
   await parts.users.arrive(caller);
 
-  const pair = people.length <= 2 && command.name === null ? pairOf(people) : null;
+  const isDirect = people.length <= 2 && command.name === null && externalRef === undefined;
+  const pair = isDirect ? pairOf(people) : null;
   if (pair !== null) {
     const existing = await parts.reader.directConversation(pair);
     if (existing !== null) return { conversationId: existing, created: false };
@@ -57,12 +60,17 @@ export async function openConversation(
           conversationKind: "group",
           name: command.name,
           people: people.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
-          ...(idempotencyKey !== null && {
-            ref: JSON.stringify(["key", people[0], idempotencyKey]),
-            hash: hashOf(command.name, people),
-          }),
+          ...(externalRef !== undefined
+            ? { externalRef, ref: JSON.stringify(["external", externalRef]), hash: hashOf(null, people) }
+            : idempotencyKey !== null && {
+                ref: JSON.stringify(["key", people[0], idempotencyKey]),
+                hash: hashOf(command.name, people),
+              }),
         },
-  );
+  ).catch((error: unknown) => {
+    if (externalRef === undefined || !(error instanceof Refusal) || error.code !== "key_reused") throw error;
+    throw new Refusal("conflict", "The external reference names a conversation of other people");
+  });
   if (!opened.created) parts.messageLimit.refund(caller);
   return opened;
 }

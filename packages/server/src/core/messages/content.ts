@@ -21,12 +21,12 @@ export function checkContent(content: string, { maxLength }: ContentLimits): voi
   }
 }
 
-export function checkKey(key: string): void {
+export function checkKey(key: string, name = "the idempotency key"): void {
   if (key === "" || key.length > MAX_KEY_LENGTH) {
-    throw new Refusal("invalid", `the idempotency key must have 1 to ${MAX_KEY_LENGTH} characters`);
+    throw new Refusal("invalid", `${name} must have 1 to ${MAX_KEY_LENGTH} characters`);
   }
   if (!key.isWellFormed() || /\p{Cc}/u.test(key)) {
-    throw new Refusal("invalid", "the idempotency key must not have control characters");
+    throw new Refusal("invalid", `${name} must not have control characters`);
   }
 }
 

@@ -59,6 +59,8 @@ export type Change =
       /** An outside name for it, with a hash of what was asked: the same name finds the same conversation. */
       readonly ref?: string;
       readonly hash?: number;
+      /** The outside name as it is shown. */
+      readonly externalRef?: string;
       readonly settings: object;
     })
   | (ChangeBase & {

@@ -46,6 +46,8 @@ create table conversations (
   name text,
   description text,
   avatar_url text,
+  -- Also in external_conversations, where it is unique.
+  external_ref text,
   created_by text,
   created_at timestamptz not null,
   settings jsonb not null default '{}',

@@ -13,7 +13,7 @@ create function message_json(m messages) returns json language sql stable
 create function conversation_json(c conversations) returns json language sql stable
   return json_build_object(
     'id', c.id, 'kind', c.kind, 'name', c.name, 'description', c.description, 'avatarUrl', c.avatar_url,
-    'createdBy', c.created_by, 'createdAt', epoch_ms(c.created_at), 'settings', c.settings,
+    'externalRef', c.external_ref, 'createdBy', c.created_by, 'createdAt', epoch_ms(c.created_at), 'settings', c.settings,
     'participantCount', c.participant_count, 'clock', c.clock);
 
 create function participant_json(p participants) returns json language sql stable
@@ -62,9 +62,10 @@ begin
       return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
     end if;
   end if;
-  insert into conversations (id, kind, name, created_by, created_at, settings, settings_rev, settings_xid, clock,
+  insert into conversations (id, kind, name, external_ref, created_by, created_at, settings, settings_rev, settings_xid, clock,
                              last_message_at, participant_count, moved_xid)
-  values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'by', p_at, change->'settings', 1, p_xid, 1,
+  values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'externalRef',
+          change->>'by', p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
   select opened, person->>'userId', (person->>'role')::participant_role, 1, p_at, 1, p_xid
