@@ -27,6 +27,22 @@ export interface Stored {
   readonly duplicate: boolean;
 }
 
+/** A message from one person to another, in the direct conversation that they have or get by it. */
+export interface QueueMessage {
+  readonly type: "queue-message";
+  readonly senderId: string;
+  /** The sender itself: a note. */
+  readonly receiverId: string;
+  readonly content: string;
+  readonly idempotencyKey: string | null;
+}
+
+/** Synced to disk, and certain to be stored; whether it is yet is not said. A repeat of a key gives the first id. */
+export interface Queued {
+  readonly id: number;
+  readonly duplicate: boolean;
+}
+
 export interface EditMessage {
   readonly type: "edit-message";
   readonly conversationId: number;
@@ -141,6 +157,7 @@ export interface SetStatus {
 /** Each command with its result. */
 export interface Commands {
   "send-message": [SendMessage, Stored];
+  "queue-message": [QueueMessage, Queued];
   "edit-message": [EditMessage, MessageChanged];
   "delete-message": [DeleteMessage, MessageChanged];
   react: [React, MessageChanged];

@@ -54,6 +54,12 @@ export interface FindMessage {
   readonly reference: MessageReference;
 }
 
+/** The direct conversation of two people, or of one with itself (named twice); null where there is none. */
+export interface FindDirect {
+  readonly type: "find-direct";
+  readonly userIds: readonly [string, string];
+}
+
 /** A page counted back from the newest message, for clients that page by offset. SYSTEM messages are not in it. */
 export interface ReadPage {
   readonly type: "read-page";
@@ -88,6 +94,7 @@ export interface Queries {
   "read-page": [ReadPage, CountedPage];
   "read-inbox": [ReadInbox, InboxPage];
   "read-entries": [ReadEntries, readonly InboxEntry[]];
+  "find-direct": [FindDirect, number | null];
   "find-message": [FindMessage, Message];
   "read-clock": [ReadClock, { readonly seq: number }];
 }

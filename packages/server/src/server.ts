@@ -5,6 +5,7 @@ import pg from "pg";
 import { Registry } from "prom-client";
 import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
 import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
+import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
 import { checkServer, migrate } from "./adapters/store/migrate.ts";
 import { connectStore, type PostgresStore } from "./adapters/store/postgres-store.ts";
@@ -16,6 +17,7 @@ import { StartupError } from "./core/ports/startup-error.ts";
 import { createPresence } from "./core/presence/presence.ts";
 import { createTyping } from "./core/presence/typing.ts";
 import { createRateLimit } from "./core/rate-limits.ts";
+import { Recent } from "./core/recent.ts";
 import { createStandings } from "./core/standings.ts";
 import { createUserDirectory } from "./core/users/user-directory.ts";
 import { Hub } from "./delivery/hub.ts";
@@ -46,6 +48,9 @@ const MIGRATIONS = new URL("./adapters/store/migrations/", import.meta.url);
 const PATIENCE_MS = 5_000;
 /** Keeps one statement's parameters, and the memory of a batch, within a few megabytes. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Pairs of people whose direct conversation is remembered, and how long: as long as one wants, for it stays the same. */
+const MAX_DIRECTS = 100_000;
+const DIRECTS_MS = 600_000;
 /** What the last batches made is handed to the sockets before they are closed. */
 const FLUSH_MS = 50;
 
@@ -124,6 +129,8 @@ async function startOver(
   const door = createDoor({
     reader: store.reader,
     writer,
+    directs: new Recent(MAX_DIRECTS, DIRECTS_MS),
+    queue: createStoreQueue(writer),
     ids: store.ids,
     users,
     standings: createStandings(store.reader),

@@ -2,11 +2,13 @@ import type { Command, CommandName, Commands, ResultOf } from "@parlance/protoco
 import type { AnswerOf, Queries, Query, QueryName } from "@parlance/protocol/queries.ts";
 import type { Caller } from "./caller.ts";
 import { addParticipants, removeParticipant, setRole } from "./conversations/change-participants.ts";
+import { findDirect } from "./conversations/find-direct.ts";
 import { openConversation } from "./conversations/open-conversation.ts";
 import { readClock } from "./conversations/read-clock.ts";
 import { readEntries, readInbox } from "./conversations/read-inbox.ts";
 import { updateConversation } from "./conversations/update-conversation.ts";
 import { deleteMessage, editMessage, react } from "./messages/change-message.ts";
+import { queueMessage } from "./messages/queue-message.ts";
 import { findMessage, readHistory, readPage } from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
@@ -41,6 +43,7 @@ type QueryTable = {
 
 const COMMANDS: CommandTable = {
   "send-message": sendMessage,
+  "queue-message": queueMessage,
   "edit-message": editMessage,
   "delete-message": deleteMessage,
   react,
@@ -61,6 +64,7 @@ const QUERIES: QueryTable = {
   "read-inbox": readInbox,
   "read-entries": readEntries,
   "find-message": findMessage,
+  "find-direct": findDirect,
   "read-clock": readClock,
 };
 

@@ -1,9 +1,11 @@
 import type { ContentLimits } from "./messages/content.ts";
+import type { Queue } from "./ports/queue.ts";
 import type { Ids, Reader } from "./ports/reader.ts";
 import type { Writer } from "./ports/writer.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Typing } from "./presence/typing.ts";
 import type { RateLimit } from "./rate-limits.ts";
+import type { Recent } from "./recent.ts";
 import type { Standings } from "./standings.ts";
 import type { UserDirectory } from "./users/user-directory.ts";
 
@@ -11,6 +13,9 @@ import type { UserDirectory } from "./users/user-directory.ts";
 export interface Parts {
   readonly reader: Reader;
   readonly writer: Writer;
+  /** Which is the direct conversation of a pair, as `pairOf` names it. */
+  readonly directs: Recent<string, number>;
+  readonly queue: Queue;
   readonly ids: Ids;
   readonly users: UserDirectory;
   readonly standings: Standings;

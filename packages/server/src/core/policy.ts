@@ -30,6 +30,11 @@ export function mayReadInbox(caller: Caller, userId: string): Answer {
   return new Refusal("forbidden", "This is another user's list");
 }
 
+/** Others may not even know whether two people have spoken. */
+export function mayFindDirect({ userId }: Caller, userIds: readonly string[]): Answer {
+  return userId === null || userIds.includes(userId) ? null : notParticipant();
+}
+
 /** Who changes things must be somebody: the user acted as; throws the refusal where there is none. */
 export function actingUser({ userId }: Caller): string {
   if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");

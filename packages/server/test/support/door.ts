@@ -1,10 +1,12 @@
 import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
+import { createStoreQueue } from "../../src/adapters/queue/store-queue.ts";
 import type { Caller } from "../../src/core/caller.ts";
 import { createDoor, type Door } from "../../src/core/door.ts";
 import type { Parts } from "../../src/core/parts.ts";
 import { createPresence } from "../../src/core/presence/presence.ts";
 import { createTyping } from "../../src/core/presence/typing.ts";
 import { createRateLimit } from "../../src/core/rate-limits.ts";
+import { Recent } from "../../src/core/recent.ts";
 import { createStandings } from "../../src/core/standings.ts";
 import { createUserDirectory } from "../../src/core/users/user-directory.ts";
 import { silentLog } from "./log.ts";
@@ -18,6 +20,8 @@ export function openDoor(
   return createDoor({
     reader: store.reader,
     writer,
+    directs: new Recent(100, 60_000),
+    queue: createStoreQueue(writer),
     ids: store.ids,
     users: createUserDirectory({ store: store.users, createUnknown: true }),
     standings: createStandings(store.reader),

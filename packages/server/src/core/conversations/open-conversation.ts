@@ -76,7 +76,7 @@ export async function openConversation(
 }
 
 /** Under which the direct conversation of two people, or of one with itself, is found. */
-function pairOf(people: readonly string[]): string {
+export function pairOf(people: readonly string[]): string {
   return JSON.stringify(people.length === 1 ? [...people, ...people] : people.toSorted());
 }
 

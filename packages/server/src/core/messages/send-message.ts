@@ -7,24 +7,52 @@ import type { Draft } from "../ports/message-log.ts";
 import { checkContent, checkKey, checkMetadata } from "./content.ts";
 import { visibleMessage } from "./visible.ts";
 
-type SendParts = Pick<
+export type SendParts = Pick<
   Parts,
-  "reader" | "writer" | "ids" | "users" | "standings" | "messageLimit" | "contentLimits"
+  "reader" | "ids" | "users" | "standings" | "messageLimit" | "contentLimits"
 >;
 
 /** Stores a message once, however often it is sent under its key. */
-export async function sendMessage(
-  parts: SendParts,
+export function sendMessage(
+  parts: SendParts & Pick<Parts, "writer">,
   caller: Caller,
   command: SendMessage,
   accepted?: () => void,
 ): Promise<Stored> {
-  const { conversationId, senderId, idempotencyKey, parentId, content, metadata } = command;
+  return giveDraft(parts, caller, command, (draft) => {
+    const storing = parts.writer.send(draft, command.origin);
+    accepted?.();
+    return storing;
+  });
+}
+
+/** Refuses what may not be said, whoever is in the conversation. */
+export function checkMessage(
+  { contentLimits }: Pick<Parts, "contentLimits">,
+  caller: Caller,
+  {
+    senderId,
+    content,
+    idempotencyKey,
+    metadata,
+  }: Pick<SendMessage, "senderId" | "content" | "idempotencyKey" | "metadata">,
+): void {
   const foreign = maySendAs(caller, senderId);
   if (foreign !== null) throw foreign;
-  checkContent(content, parts.contentLimits);
+  checkContent(content, contentLimits);
   if (idempotencyKey !== null) checkKey(idempotencyKey);
-  if (metadata !== null) checkMetadata(metadata, parts.contentLimits);
+  if (metadata !== null) checkMetadata(metadata, contentLimits);
+}
+
+/** Makes the draft of a message that policy accepts, and gives it to whoever keeps it. */
+export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
+  parts: SendParts,
+  caller: Caller,
+  command: SendMessage,
+  give: (draft: Draft) => Promise<Kept>,
+): Promise<Kept> {
+  const { conversationId, senderId, idempotencyKey, parentId, content, metadata } = command;
+  checkMessage(parts, caller, command);
 
   const sender: Caller = caller.userId === null ? { ...caller, userId: senderId } : caller;
   // What is known is not waited for: with thousands a second each turn of the microtask queue shows.
@@ -61,11 +89,9 @@ export async function sendMessage(
     metadata,
     clientTime: command.clientTime,
   };
-  const storing = parts.writer.send(draft, command.origin);
-  accepted?.();
-  const stored = await storing;
-  if (stored.duplicate && paid) parts.messageLimit.refund(caller);
-  return stored;
+  const kept = await give(draft);
+  if (kept.duplicate && paid) parts.messageLimit.refund(caller);
+  return kept;
 }
 
 /** Repeats of a key are free, so that a client that must repeat itself is never locked out of doing so. */
