@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { CloseCode } from "@parlance/protocol/close-codes.ts";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { drained, writeFrames } from "./frames.ts";
 import type { UpgradeRequest } from "./upgrades.ts";
 
 /** What a WebSocket's owner hears of it. */
@@ -32,9 +33,6 @@ export interface WebSocketTransport {
 
 /** After a close frame the peer has so long to answer it. */
 const CLOSE_TIMEOUT_MS = 2_000;
-const LOW_WATER_BYTES = 256 * 1024;
-/** Up to here copying the frames together is cheaper than a write of many parts. */
-const MAX_JOINED_BYTES = 64 * 1024;
 
 export interface WebSocketAcceptor {
   accept(upgrade: UpgradeRequest, opened: (transport: WebSocketTransport) => WebSocketEvents): void;
@@ -87,30 +85,11 @@ class Transport implements WebSocketTransport {
   }
 
   write(frames: readonly Buffer[]): void {
-    const socket = this.#socket;
-    if (!this.#isOpen) return;
-    if (frames.length === 1) socket.write(frames[0]);
-    else if (bytesOf(frames) <= MAX_JOINED_BYTES) socket.write(Buffer.concat(frames));
-    else {
-      socket.cork();
-      for (const frame of frames) socket.write(frame);
-      socket.uncork();
-    }
+    if (this.#isOpen) writeFrames(this.#socket, frames);
   }
 
-  async drained(): Promise<void> {
-    const socket = this.#socket;
-    while (socket.writableLength > LOW_WATER_BYTES && this.#isOpen) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          socket.off("drain", done);
-          socket.off("close", done);
-          resolve();
-        };
-        socket.once("drain", done);
-        socket.once("close", done);
-      });
-    }
+  drained(): Promise<void> {
+    return drained(this.#socket, () => this.#isOpen);
   }
 
   ping(): void {
@@ -137,29 +116,4 @@ class Transport implements WebSocketTransport {
   get #isOpen(): boolean {
     return this.#ws.readyState === this.#ws.OPEN;
   }
-}
-
-function bytesOf(frames: readonly Buffer[]): number {
-  let bytes = 0;
-  for (const frame of frames) bytes += frame.length;
-  return bytes;
-}
-
-/** One complete, unmasked, final text frame (RFC 6455, 5.2), shared by all who are told the same. */
-export function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text);
-  const headLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headLength + length);
-  frame[0] = 0x81;
-  if (headLength === 2) {
-    frame[1] = length;
-  } else if (headLength === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeBigUInt64BE(BigInt(length), 2);
-  }
-  frame.write(text, headLength);
-  return frame;
 }

@@ -6,7 +6,7 @@ import type {
   ServerEvents,
 } from "@parlance/protocol/websocket.ts";
 import type { Codec } from "../../delivery/outlet.ts";
-import { textFrame } from "../../http/websocket-transport.ts";
+import { textFrame } from "../../http/frames.ts";
 import { conversationId, conversationPayload, messageId, messagePayload } from "./shapes.ts";
 
 /** One frame of this dialect; `id` is that of the request it answers. */
