@@ -24,6 +24,7 @@ import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
 import { startSweep } from "./delivery/sweep.ts";
 import type { Dialect } from "./dialects/dialect.ts";
+import { createSseDialect } from "./dialects/sse/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { createIdentity } from "./http/identity.ts";
 import { createListener } from "./http/listener.ts";
@@ -184,7 +185,10 @@ async function startOver(
     log,
     now,
   };
-  const dialects: readonly Dialect[] = [createWebSocketDialect(parts, config)];
+  const dialects: readonly Dialect[] = [
+    createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox: null }),
+    createWebSocketDialect(parts, config),
+  ];
   for (const { scopes, upgrades, raw } of dialects) {
     scopes.forEach(listener.addScope);
     upgrades.forEach(listener.addUpgrade);

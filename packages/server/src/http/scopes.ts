@@ -59,3 +59,13 @@ function patternOf(url: string): RegExp {
 export function pathOf(url: string | undefined): string {
   return (url ?? "/").split("?", 1)[0]!;
 }
+
+/** A request's query; a name that comes twice has a list. */
+export function queryOf(url: string | undefined): Readonly<Record<string, string | string[]>> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams((url ?? "").split("?")[1] ?? "")) {
+    const before = query[name];
+    query[name] = before === undefined ? value : [before, value].flat();
+  }
+  return query;
+}

@@ -4,7 +4,7 @@ import type { Log } from "../core/ports/log.ts";
 import { answer, hasTooManyHeaders } from "./answers.ts";
 import type { Origins } from "./origins.ts";
 import { refuse } from "./refuse.ts";
-import { pathOf, type ScopeRegister } from "./scopes.ts";
+import { pathOf, queryOf, type ScopeRegister } from "./scopes.ts";
 import type { ErrorAnswer } from "./status.ts";
 import type { UnderWay } from "./under-way.ts";
 
@@ -73,7 +73,7 @@ export function createUpgrades(
     const refused = refusalOf(request);
     underWay.after(socket, () => {
       if (refused !== null) return refuse(socket, refused, scopes.scopeOf(path).errorShape(refused));
-      void run(handlerOf(path) ?? refuseNowhere, { request, socket, head, query: readQuery(request.url) });
+      void run(handlerOf(path) ?? refuseNowhere, { request, socket, head, query: queryOf(request.url) });
     });
   }
 
@@ -102,13 +102,4 @@ export function createUpgrades(
 /** Whether Node hands a request over as upgrade. HTTP/2 is offered by some clients on every request: ignored. */
 export function isUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade !== undefined && !/^h2c?\b/i.test(headers.upgrade);
-}
-
-function readQuery(url: string | undefined): Readonly<Record<string, string | string[]>> {
-  const query: Record<string, string | string[]> = Object.create(null);
-  for (const [name, value] of new URLSearchParams((url ?? "").split("?")[1] ?? "")) {
-    const before = query[name];
-    query[name] = before === undefined ? value : [before, value].flat();
-  }
-  return query;
 }
