@@ -12,20 +12,35 @@ const LENGTH_IN_EIGHT = 127;
 /** One complete, unmasked, final text frame (RFC 6455, 5.2), shared by all who are told the same. */
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
-  const headLength = length < LENGTH_IN_TWO ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headLength + length);
-  frame[0] = TEXT;
-  if (headLength === 2) {
-    frame[1] = length;
-  } else if (headLength === 4) {
-    frame[1] = LENGTH_IN_TWO;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = LENGTH_IN_EIGHT;
-    frame.writeBigUInt64BE(BigInt(length), 2);
-  }
-  frame.write(text, headLength);
+  const frame = Buffer.allocUnsafe(headLength(length) + length);
+  frame.write(text, writeHead(frame, length));
   return frame;
+}
+
+/** What stands before the bytes of a text frame that is made of parts. */
+export function textFrameHead(bytes: number): Buffer {
+  const head = Buffer.allocUnsafe(headLength(bytes));
+  writeHead(head, bytes);
+  return head;
+}
+
+function headLength(bytes: number): number {
+  return bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
+}
+
+function writeHead(frame: Buffer, bytes: number): number {
+  const length = headLength(bytes);
+  frame[0] = 0x81;
+  if (length === 2) {
+    frame[1] = bytes;
+  } else if (length === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(bytes, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(bytes), 2);
+  }
+  return length;
 }
 
 /** The texts of what `textFrame` made, for those who have no WebSocket. */

@@ -8,12 +8,14 @@ import type { UpgradeRequest } from "./upgrades.ts";
 /** What a WebSocket's owner hears of it. */
 export interface WebSocketEvents {
   text(data: string): void;
-  /** A binary frame: no dialect takes one. */
-  binary(): void;
+  binary(data: Buffer): void;
   /** Any sign of life, also pings and pongs. */
   alive(): void;
   closed(): void;
 }
+
+/** Ours, or those of RFC 6455 for a client that said goodbye and for one that breaks its protocol. */
+export type WebSocketCloseCode = CloseCode | 1000 | 1002;
 
 /** One open WebSocket: reads through `ws`, writes whole prebuilt frames straight to the socket. */
 export interface WebSocketTransport {
@@ -26,7 +28,7 @@ export interface WebSocketTransport {
   /** Stops and restarts reading: a client that sends faster than it can be served waits in its own kernel. */
   pause(): void;
   resume(): void;
-  close(code: CloseCode, reason: string): void;
+  close(code: WebSocketCloseCode, reason: string): void;
   /** Ends it without a handshake. */
   cut(): void;
 }
@@ -57,7 +59,7 @@ export function createWebSocketAcceptor(options: {
         const events = opened(new Transport(ws, socket));
         ws.on("message", (data: RawData, isBinary: boolean) => {
           events.alive();
-          if (isBinary) events.binary();
+          if (isBinary) events.binary(data as Buffer);
           else events.text(data.toString());
         });
         ws.on("ping", () => events.alive());
@@ -104,7 +106,7 @@ class Transport implements WebSocketTransport {
     this.#ws.resume();
   }
 
-  close(code: CloseCode, reason: string): void {
+  close(code: WebSocketCloseCode, reason: string): void {
     this.#ws.close(code, reason);
     setTimeout(() => this.cut(), CLOSE_TIMEOUT_MS).unref();
   }
