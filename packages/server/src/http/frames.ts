@@ -25,19 +25,19 @@ export function textFrameHead(bytes: number): Buffer {
 }
 
 function headLength(bytes: number): number {
-  return bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10;
+  return bytes < LENGTH_IN_TWO ? 2 : bytes < 65_536 ? 4 : 10;
 }
 
 function writeHead(frame: Buffer, bytes: number): number {
   const length = headLength(bytes);
-  frame[0] = 0x81;
+  frame[0] = TEXT;
   if (length === 2) {
     frame[1] = bytes;
   } else if (length === 4) {
-    frame[1] = 126;
+    frame[1] = LENGTH_IN_TWO;
     frame.writeUInt16BE(bytes, 2);
   } else {
-    frame[1] = 127;
+    frame[1] = LENGTH_IN_EIGHT;
     frame.writeBigUInt64BE(BigInt(bytes), 2);
   }
   return length;
