@@ -24,6 +24,7 @@ import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
 import { startSweep } from "./delivery/sweep.ts";
 import type { Dialect } from "./dialects/dialect.ts";
+import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { createIdentity } from "./http/identity.ts";
@@ -186,6 +187,7 @@ async function startOver(
     now,
   };
   const dialects: readonly Dialect[] = [
+    createSocketIoDialect(parts, config),
     createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox: null }),
     createWebSocketDialect(parts, config),
   ];
