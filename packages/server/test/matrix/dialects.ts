@@ -1,5 +1,7 @@
 import type { MatrixDialect } from "./client.ts";
+import { socketio } from "./socketio.ts";
+import { sse } from "./sse.ts";
 import { websocket } from "./websocket.ts";
 
 /** Every dialect there is, as a row and a column. */
-export const DIALECTS: readonly MatrixDialect[] = [websocket];
+export const DIALECTS: readonly MatrixDialect[] = [socketio, sse, websocket];
