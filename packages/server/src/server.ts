@@ -24,6 +24,7 @@ import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
 import { startSweep } from "./delivery/sweep.ts";
 import type { Dialect } from "./dialects/dialect.ts";
+import { createQueueDialect } from "./dialects/queue/dialect.ts";
 import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
@@ -187,6 +188,7 @@ async function startOver(
     now,
   };
   const dialects: readonly Dialect[] = [
+    createQueueDialect(parts, config),
     createSocketIoDialect(parts, config),
     createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox: null }),
     createWebSocketDialect(parts, config),

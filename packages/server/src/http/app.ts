@@ -1,8 +1,5 @@
-import { isUtf8 } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { Refusal } from "@parlance/protocol/errors.ts";
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -17,9 +14,9 @@ import type { Log } from "../core/ports/log.ts";
 import { refusalOf } from "./admission.ts";
 import { answer, answerHeaders, answerOf, preflightHeaders } from "./answers.ts";
 import type { Origins } from "./origins.ts";
+import { checkJsonType, readJson } from "./read-json.ts";
 import { pathOf, type ScopeRegister } from "./scopes.ts";
 import type { ErrorAnswer } from "./status.ts";
-import { parseStrictJson } from "./strict-json.ts";
 import { compileValidator } from "./validation.ts";
 
 /** A route's types follow from its TypeBox schema. */
@@ -45,12 +42,13 @@ export interface AppParts {
   readonly isUpgradePath: (path: string) => boolean;
   /** Broken HTTP, for which there is no request yet. */
   readonly onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void;
+  /** Names each request anew, for logs. */
+  readonly requestId: () => string;
   readonly makeServer: (handler: (request: IncomingMessage, response: ServerResponse) => void) => Server;
 }
 
 /** 128 characters of four bytes each, percent-encoded. */
 const MAX_PARAM_LENGTH = 1536;
-const JSON_TYPE = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 
 export function createApp({
   config,
@@ -59,15 +57,14 @@ export function createApp({
   scopes,
   isUpgradePath,
   onClientError,
+  requestId,
   makeServer,
 }: AppParts): App {
-  const nodePart = randomBytes(4).toString("hex");
-  let requests = 0;
   const app: App = fastify({
     serverFactory: makeServer,
     bodyLimit: config.maxBodyBytes,
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
-    genReqId: () => `${nodePart}-${(++requests).toString(36)}`,
+    genReqId: requestId,
     // During a drain requests on open connections are still served.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -89,7 +86,10 @@ export function createApp({
   app.addContentTypeParser(
     "application/json",
     { parseAs: "buffer" },
-    async (request: FastifyRequest, body: Buffer) => readJson(request.headers["content-type"], body),
+    async (request: FastifyRequest, body: Buffer) => {
+      checkJsonType(request.headers["content-type"]);
+      return readJson(body);
+    },
   );
   app.setValidatorCompiler(compileValidator);
 
@@ -152,13 +152,4 @@ export function createApp({
   });
 
   return app;
-}
-
-function readJson(contentType: string | undefined, body: Buffer): unknown {
-  if (contentType === undefined || !JSON_TYPE.test(contentType)) {
-    throw new Refusal("unsupported_media_type", "The media type must be application/json in UTF-8");
-  }
-  if (body.length === 0) return undefined;
-  if (!isUtf8(body)) throw new Refusal("invalid", "The body is not valid UTF-8");
-  return parseStrictJson(body.toString("utf8"));
 }

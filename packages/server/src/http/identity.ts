@@ -3,6 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import { isUserId } from "@parlance/protocol/user-id.ts";
 import type { Mode } from "../config.ts";
 import type { Caller } from "../core/caller.ts";
+import { headerText } from "./header-text.ts";
 import { type Claims, createTokenVerifier, mintToken, type TokenOptions } from "./token.ts";
 
 /** What a request, or the upgrade request of a socket, says about who sends it. */
@@ -116,15 +117,9 @@ function readNamedUser(
 ): { readonly header: string | undefined; readonly query: string | undefined } {
   const header = headers["x-user-id"];
   return {
-    header: typeof header === "string" ? decodeHeader(header) : undefined,
+    header: typeof header === "string" ? headerText(header) : undefined,
     query: queryText(query, "user_id"),
   };
-}
-
-/** Node reads header bytes as Latin-1; what is UTF-8 was meant so. */
-function decodeHeader(value: string): string {
-  const text = Buffer.from(value, "latin1").toString("utf8");
-  return text.includes("\uFFFD") ? value : text;
 }
 
 function queryText(query: unknown, name: string): string | undefined {

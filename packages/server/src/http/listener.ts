@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Config } from "../config.ts";
@@ -50,6 +51,9 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
   const underWay = createUnderWay();
   const upgrades = createUpgrades(origins, scopes, underWay, log);
   const rawRoutes = createRawRoutes();
+  const nodePart = randomBytes(4).toString("hex");
+  let requests = 0;
+  const requestId = (): string => `${nodePart}-${(++requests).toString(36)}`;
   let draining = false;
 
   const app = createApp({
@@ -59,6 +63,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
     scopes,
     isUpgradePath: upgrades.knows,
     onClientError: (error, socket) => underWay.after(socket, () => answerClientError(error, socket)),
+    requestId,
     makeServer: (handler) =>
       makeServer((request, response) => {
         for (const name in SECURITY_HEADERS) {
@@ -69,9 +74,13 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         underWay.note(request, response);
         const path = pathOf(request.url);
         const raw = rawRoutes.find(path, request.method ?? "");
-        const refused = raw === undefined ? null : refusalOf(request, origins);
-        if (raw === undefined) handler(request, response);
-        else if (refused === null) raw.handle(request, response);
+        if (raw === undefined) {
+          handler(request, response);
+          return;
+        }
+        response.setHeader("x-request-id", requestId());
+        const refused = refusalOf(request, origins);
+        if (refused === null) raw.handle(request, response);
         else sendError(response, refused, scopes.scopeOf(path).errorShape(refused));
       }),
   });

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 /**
  * A path whose requests are answered past the framework. Host, origin, header count and URL length have been looked
- * at, preflights are answered, and the headers that every answer has are set; all the rest is the handler's.
+ * at, preflights are answered, and the headers that every answer has are set, `x-request-id` too; all the rest is the
+ * handler's, with `readJsonBody` for bodies.
  */
 export interface RawRoute {
   readonly path: string;

@@ -1,0 +1,5 @@
+/** Node reads header bytes as Latin-1; what is UTF-8 was meant so. */
+export function headerText(value: string): string {
+  const text = Buffer.from(value, "latin1").toString("utf8");
+  return text.includes("\uFFFD") ? value : text;
+}
