@@ -167,7 +167,7 @@ export const OPTIONS = {
   }),
   WRITER_LANES: option(integer(1, 16), "2", {
     group: "Operation",
-    text: "Connections that write, each with its share of the conversations.",
+    text: "Connections that write. Those after the first take what is more than one can.",
   }),
   WRITER_MAX_BATCH: option(integer(1, 4096), "512", {
     group: "Operation",

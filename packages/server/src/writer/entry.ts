@@ -1,7 +1,7 @@
 import type { Stored } from "@parlance/protocol/commands.ts";
 import type { Change, ChangeOutcome, Draft } from "../core/ports/message-log.ts";
 
-interface EntryBase<Result> {
+export interface EntryBase<Result> {
   readonly conversationId: number;
   /** What it holds in memory, roughly: bounds a batch and the queues. */
   readonly bytes: number;

@@ -27,6 +27,8 @@ export interface LaneOptions {
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;
+/** A batch under way for longer waits for something: its own work takes a tenth of it. */
+const STUCK_MS = 50;
 /** However long an entry has waited for its turn: it may only have met another transaction. */
 const LEAST_TRIES = 2;
 
@@ -40,6 +42,9 @@ export class Lane {
   #waitingBytes = 0;
   #changeBatches = 0;
   #running: Promise<void> | null = null;
+  /** When the batch under way was taken; 0 between batches. */
+  #batchSince = 0;
+  #holdsBack = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -52,6 +57,11 @@ export class Lane {
 
   get waitingBytes(): number {
     return this.#waitingBytes;
+  }
+
+  /** It waits for others, and whatever is given to it may have to wait too. */
+  get isStuck(): boolean {
+    return this.#holdsBack || (this.#batchSince > 0 && performance.now() - this.#batchSince > STUCK_MS);
   }
 
   push(entry: Entry): void {
@@ -72,12 +82,15 @@ export class Lane {
       await new Promise((resolve) => setImmediate(resolve));
       const batch = takeBatch(this.#queue, this.#options.limits);
       this.#waitingBytes -= bytesOf(batch);
+      this.#batchSince = performance.now();
       if ((batch[0] as Entry).kind === "change") await this.#change(batch as ChangeEntry[]);
       else {
         const held = await this.#append(batch as DraftEntry[]);
         this.#queue.unshift(...held);
         this.#waitingBytes += bytesOf(held);
+        this.#holdsBack = held.length > 0;
       }
+      this.#batchSince = 0;
     }
     this.#running = null;
   }

@@ -13,9 +13,10 @@ import type {
 } from "../core/ports/message-log.ts";
 import type { Writer } from "../core/ports/writer.ts";
 import { createAnnounce } from "./announce.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, EntryBase } from "./entry.ts";
 import { Lane } from "./lane.ts";
 import { MarkWriter } from "./marks.ts";
+import { Shares } from "./shares.ts";
 
 export interface WriterOptions {
   /** One for each lane: each is its own connection. */
@@ -39,6 +40,8 @@ export interface DrainingWriter extends Writer {
   drain(): Promise<void>;
 }
 
+type Settle<Result> = Pick<EntryBase<Result>, "resolve" | "reject">;
+
 /** What an entry costs beside its texts. */
 const ENTRY_BYTES = 200;
 /** At most, of a UTF-16 code unit in UTF-8. */
@@ -50,6 +53,7 @@ export function createWriter(options: WriterOptions): DrainingWriter {
   const lanes = options.logs.map(
     (log) => new Lane({ log, announce, limits, patienceMs: options.patienceMs, report: options.log }),
   );
+  const shares = new Shares(lanes, options.maxBatch);
   const marks = new MarkWriter(
     options.marks,
     (moved) => options.bus.publish(moved.map(receiptNews)),
@@ -60,47 +64,49 @@ export function createWriter(options: WriterOptions): DrainingWriter {
     waiting() >= options.maxQueued ||
     lanes.reduce((sum, lane) => sum + lane.waitingBytes, 0) >= options.maxQueuedBytes;
 
-  /** A conversation always falls on the same lane, or its commits would overtake one another. */
-  const push = (entry: Entry): void => {
-    if (isFull()) {
-      entry.reject(new Refusal("overloaded", "Too much is waiting to be written, try again", 1));
-      return;
-    }
-    (lanes[entry.conversationId % lanes.length] as Lane).push(entry);
-  };
+  const push = <Result>(conversationId: number, make: (settle: Settle<Result>) => Entry): Promise<Result> =>
+    new Promise((resolve, reject) => {
+      if (isFull()) {
+        reject(new Refusal("overloaded", "Too much is waiting to be written, try again", 1));
+        return;
+      }
+      const settle: Settle<Result> = {
+        resolve(result) {
+          shares.settled(conversationId);
+          resolve(result);
+        },
+        reject(error) {
+          shares.settled(conversationId);
+          reject(error);
+        },
+      };
+      shares.laneFor(conversationId).push(make(settle));
+    });
 
   return {
-    send: (draft: Draft, origin: string | undefined): Promise<Stored> =>
-      new Promise((resolve, reject) => {
-        const { conversationId } = draft;
-        push({
-          kind: "draft",
-          conversationId,
-          draft,
-          origin,
-          bytes: ENTRY_BYTES + UNIT_BYTES * textOf(draft),
-          since: performance.now(),
-          skips: 0,
-          unsure: false,
-          resolve,
-          reject,
-        });
-      }),
-    change: (change: Change): Promise<ChangeOutcome> =>
-      new Promise((resolve, reject) => {
-        const { conversationId } = change;
-        push({
-          kind: "change",
-          conversationId,
-          change,
-          bytes: ENTRY_BYTES + UNIT_BYTES * JSON.stringify(change).length,
-          since: performance.now(),
-          skips: 0,
-          unsure: false,
-          resolve,
-          reject,
-        });
-      }),
+    send: (draft: Draft, origin: string | undefined) =>
+      push<Stored>(draft.conversationId, (settle) => ({
+        kind: "draft",
+        conversationId: draft.conversationId,
+        draft,
+        origin,
+        bytes: ENTRY_BYTES + UNIT_BYTES * textOf(draft),
+        since: performance.now(),
+        skips: 0,
+        unsure: false,
+        ...settle,
+      })),
+    change: (change: Change) =>
+      push<ChangeOutcome>(change.conversationId, (settle) => ({
+        kind: "change",
+        conversationId: change.conversationId,
+        change,
+        bytes: ENTRY_BYTES + UNIT_BYTES * JSON.stringify(change).length,
+        since: performance.now(),
+        skips: 0,
+        unsure: false,
+        ...settle,
+      })),
     mark: (wish: MarkWish) => marks.mark(wish),
     markMessage: (wish) => marks.markMessage(wish),
     noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),
