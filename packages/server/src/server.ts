@@ -33,6 +33,8 @@ import { createListener } from "./http/listener.ts";
 import { readOrMakeOpenSecret } from "./http/open-secret.ts";
 import { sharedRoutes } from "./http/shared-routes.ts";
 import { registerMetrics } from "./metrics.ts";
+import { createBot } from "./sandbox/bot.ts";
+import { createSandbox } from "./sandbox/sandbox.ts";
 import { createWriter } from "./writer/writer.ts";
 
 export interface RunningServer {
@@ -187,10 +189,12 @@ async function startOver(
     log,
     now,
   };
+  const bot = config.mode === "open" && config.sandboxBot === "on" ? createBot(parts) : null;
+  const sandbox = config.mode === "open" ? createSandbox(door, bot) : null;
   const dialects: readonly Dialect[] = [
     createQueueDialect(parts, config),
     createSocketIoDialect(parts, config),
-    createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox: null }),
+    createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox }),
     createWebSocketDialect(parts, config),
   ];
   for (const { scopes, upgrades, raw } of dialects) {
@@ -199,6 +203,7 @@ async function startOver(
     raw.forEach(listener.addRaw);
   }
   const url = await listener.listen();
+  bot?.wake().catch((error: unknown) => log.warn({ error }, "the bot does not listen yet"));
 
   return {
     url,
@@ -215,6 +220,7 @@ async function startOver(
       const closed = listener.drain(config.drainSeconds * 1_000);
       await writer.drain();
       await new Promise((done) => setTimeout(done, FLUSH_MS));
+      bot?.stop();
       for (const dialect of dialects) await dialect.drain();
       await closed;
       typing.close();

@@ -156,6 +156,11 @@ export const OPTIONS = {
     group: "Behaviour",
     text: "Seconds after which a user who was typing no longer is, unless said again.",
   }),
+  SANDBOX_BOT: option(choice("on", "off"), "off", {
+    group: "Behaviour",
+    text: "Whether a bot answers in the chats that who names nobody finds in the sse dialect (open mode only).",
+    openFallback: "on",
+  }),
   HEARTBEAT_SECONDS: option(integer(1, 300), "25", {
     group: "Behaviour",
     text: "Seconds between pings of a connection; one that misses two is closed.",
