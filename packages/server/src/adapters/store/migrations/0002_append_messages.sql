@@ -101,3 +101,42 @@ begin
   from unnest(s_at, s_sender, s_n) as s (at, sender, n)
   where p.conversation_id = c_id[s.at] and p.user_id = s.sender and clocks[s.at] is not null;
 end $$;
+
+-- A draft that is alone in its batch, as nearly all are while little is written: the same rules, without arrays and
+-- what they cost to take apart, at two thirds of the CPU. Null where it was not stored, for whatever reason: then
+-- nothing was done and append_messages says why.
+create function append_message(
+  p_id bigint, p_conversation bigint, p_sender text, p_key text, p_hash bigint, p_type message_type, p_content text,
+  p_parent bigint, p_metadata jsonb, p_client_time bigint, p_n bigint,
+  out stored_xid xid8, out stored_at timestamptz, out stored_seq bigint
+) language plpgsql volatile as $$
+declare
+  next_seq bigint;
+  next_n bigint;
+begin
+  select c.clock + 1, c.last_n + p_n into next_seq, next_n from conversations c
+  where c.id = p_conversation for no key update skip locked;
+  if not found then
+    return;
+  end if;
+  update participants p set own_total = p.own_total + p_n
+  where p.conversation_id = p_conversation and p.user_id = p_sender and p.left_seq is null;
+  if not found then
+    return;
+  end if;
+  insert into messages (conversation_id, seq, id, n, rev, xid, parent_id, content_hash, client_time, created_at, type,
+                        sender_id, idempotency_key, content, metadata)
+  values (p_conversation, next_seq, p_id, next_n, next_seq, pg_current_xact_id(), p_parent, p_hash, p_client_time,
+          date_trunc('milliseconds', clock_timestamp()), p_type, p_sender, p_key, p_content, p_metadata)
+  on conflict (idempotency_key, sender_id, conversation_id) where idempotency_key is not null do nothing
+  returning xid, created_at, seq into stored_xid, stored_at, stored_seq;
+  if not found then
+    update participants p set own_total = p.own_total - p_n
+    where p.conversation_id = p_conversation and p.user_id = p_sender;
+    return;
+  end if;
+  update conversations c
+  set clock = next_seq, last_n = next_n, last_seq = next_seq, last_message_at = stored_at,
+      moved_xid = greatest(c.moved_xid, stored_xid)
+  where c.id = p_conversation;
+end $$;
