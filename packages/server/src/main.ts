@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { writeDocs } from "./cli/docs.ts";
+import { DEFAULT_MESSAGES, runSimulate } from "./cli/simulate.ts";
 import { DEFAULT_TTL, makeToken } from "./cli/token.ts";
 import { VERSION } from "./cli/version.ts";
 import { type Flags, parseFlags } from "./config/flags.ts";
@@ -8,7 +9,15 @@ import { type Config, loadConfig, readEnvironment } from "./config.ts";
 import { StartupError } from "./core/ports/startup-error.ts";
 
 const GENERAL_FLAGS = { help: "boolean", h: "boolean", version: "boolean" } as const;
-const COMMAND_FLAGS = { name: "string", ttl: "string", check: "boolean" } as const;
+const COMMAND_FLAGS = {
+  name: "string",
+  ttl: "string",
+  check: "boolean",
+  messages: "string",
+  interval: "string",
+  url: "string",
+  token: "string",
+} as const;
 
 interface Command {
   readonly flags: readonly (keyof typeof COMMAND_FLAGS)[];
@@ -36,6 +45,19 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       const { name = null, ttl = DEFAULT_TTL } = flags.own as Readonly<Record<string, string>>;
       process.stdout.write(`${await makeToken(readConfig(flags), flags.words[1], name, ttl)}\n`);
       return 0;
+    },
+  },
+  simulate: {
+    flags: ["messages", "interval", "url", "token"],
+    words: 0,
+    async run(flags) {
+      const {
+        messages = DEFAULT_MESSAGES,
+        interval = null,
+        url = null,
+        token = null,
+      } = flags.own as Readonly<Record<string, string>>;
+      return await runSimulate(readConfig(flags), { messages, interval, url, token }, process.stdout);
     },
   },
   docs: {

@@ -3,6 +3,8 @@ import { ALL_OPTIONS, GROUPS, type Option } from "./table.ts";
 
 const USAGE = `Usage: parlance [start] [flags]                            start the server
        parlance token <user> [--name N] [--ttl 24h]        mint a token (open mode)
+       parlance simulate [--messages 100] [--interval 1s]  send messages to a running server and say how it went
+                         [--url U] [--token T]
        parlance docs [--check]                             write docs/configuration.md, or see that it is current
        parlance --help | --version
 
