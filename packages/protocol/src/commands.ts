@@ -60,8 +60,27 @@ export interface React {
   readonly type: "react";
   readonly conversationId: number;
   readonly messageId: number;
+  /** One emoji, or the `:shortcode:` of a common one. */
   readonly emoji: string;
-  readonly add: boolean;
+  /** `toggle`: takes it away where it is there. */
+  readonly add: boolean | "toggle";
+}
+
+/** How it is after the command, whether or not that changed anything. */
+export interface Reacted extends MessageChanged {
+  readonly userId: string;
+  readonly userName: string | null;
+  /** As it is kept. */
+  readonly emoji: string;
+  readonly added: boolean;
+}
+
+/** Pins a message in its conversation, for everybody, or takes the pin away. */
+export interface PinMessage {
+  readonly type: "pin-message";
+  readonly conversationId: number;
+  readonly messageId: number;
+  readonly pin: boolean;
 }
 
 export interface MessageChanged {
@@ -143,6 +162,16 @@ export interface MessageRead {
   readonly userId: string;
 }
 
+/**
+ * Counts this message and what came after it as unread by the caller again, until the caller reads up to there. Marks
+ * and receipts, and so what others see, stay as they are.
+ */
+export interface MarkUnread {
+  readonly type: "mark-unread";
+  readonly conversationId: number;
+  readonly messageId: number;
+}
+
 export interface SetTyping {
   readonly type: "set-typing";
   readonly conversationId: number;
@@ -154,13 +183,21 @@ export interface SetStatus {
   readonly status: Status;
 }
 
+/** What a person has not read of a conversation. */
+export interface UnreadCounts {
+  readonly unread: number;
+  /** Of these, those that name the person. */
+  readonly unreadMentions: number;
+}
+
 /** Each command with its result. */
 export interface Commands {
   "send-message": [SendMessage, Stored];
   "queue-message": [QueueMessage, Queued];
   "edit-message": [EditMessage, MessageChanged];
   "delete-message": [DeleteMessage, MessageChanged];
-  react: [React, MessageChanged];
+  react: [React, Reacted];
+  "pin-message": [PinMessage, MessageChanged];
   "open-conversation": [OpenConversation, Opened];
   "add-participants": [AddParticipants, Changed];
   "remove-participant": [RemoveParticipant, Changed];
@@ -168,6 +205,7 @@ export interface Commands {
   "update-conversation": [UpdateConversation, Changed];
   "mark-read": [MarkRead, { readonly readSeq: number }];
   "mark-message-read": [MarkMessageRead, MessageRead];
+  "mark-unread": [MarkUnread, UnreadCounts];
   "set-typing": [SetTyping, undefined];
   "set-status": [SetStatus, undefined];
 }

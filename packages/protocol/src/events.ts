@@ -22,12 +22,15 @@ export interface MessageStored extends Tick {
 export interface MessageUpdated extends Tick {
   readonly type: "message.updated";
   readonly message: Message;
+  /** What was done to it; absent where a catch-up tells no more than how it is now. */
+  readonly change?: "edit" | "delete" | "pin" | "unpin";
 }
 
 export interface ReactionChanged extends Tick {
   readonly type: "reaction.changed";
   readonly message: Message;
   readonly userId: string;
+  readonly userName: string | null;
   readonly emoji: string;
   readonly added: boolean;
 }

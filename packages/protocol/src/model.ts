@@ -22,6 +22,12 @@ export interface Message {
   /** Byte for byte what was sent; empty once deleted. */
   readonly content: string;
   readonly parentId: number | null;
+  /** Of a reply: what it answers, as it is now; null where late comers may not see what was before them. */
+  readonly parent: ParentPreview | null;
+  /** Replies that are not deleted, as they were when this was read: who listens counts those that come after. */
+  readonly replyCount: number;
+  /** The participants its content names, each once, in order of their first place in it. */
+  readonly mentions: readonly string[];
   readonly metadata: Metadata | null;
   /** Count by emoji; null where there are none. */
   readonly reactions: Readonly<Record<string, number>> | null;
@@ -31,7 +37,28 @@ export interface Message {
   readonly createdAt: number;
   readonly editedAt: number | null;
   readonly deletedAt: number | null;
+  /** Null: not pinned in its conversation. */
+  readonly pinnedAt: number | null;
+  readonly pinnedBy: string | null;
 }
+
+/** How much of a message a preview of it shows, in code points. */
+export const PREVIEW_LENGTH = 200;
+
+/** The message that a reply answers, as far as the reply shows it. */
+export interface ParentPreview {
+  readonly id: number;
+  readonly seq: number;
+  readonly type: MessageType;
+  readonly senderId: string;
+  readonly senderName: string | null;
+  /** The first PREVIEW_LENGTH code points; empty once deleted. */
+  readonly content: string;
+  readonly deleted: boolean;
+}
+
+/** Pinned messages of one conversation, at most. */
+export const MAX_PINS = 100;
 
 export interface ConversationSettings {
   readonly allowReplies: boolean;
@@ -83,7 +110,10 @@ export interface ConversationHead {
 /** How far a participant has come. State, not an event: the last one told is the truth. */
 export interface Marks {
   readonly userId: string;
+  readonly userName: string | null;
   readonly deliveredSeq: number;
   readonly readSeq: number;
+  /** The newest message at or below `readSeq`; null where nothing was read. */
+  readonly readMessageId: number | null;
   readonly readAt: number | null;
 }

@@ -1,17 +1,120 @@
 import type { ConversationHead, Message } from "./model.ts";
 
-/** A page of a conversation's messages, newest first. */
+/** A page of a conversation's messages: of `before`, `after` and `around` at most one is given. */
 export interface ReadHistory {
   readonly type: "read-history";
   readonly conversationId: number;
   /** Exclusive: only what stands before it; null: from the newest. */
   readonly before: MessageReference | null;
+  /** Exclusive: what stands after it, those nearest to it. */
+  readonly after?: MessageReference;
+  /** Inclusive: the message with as many before it as after it, as far as there are. */
+  readonly around?: MessageReference;
   readonly limit: number;
 }
 
 export interface HistoryPage {
+  /** Newest first. */
   readonly messages: readonly Message[];
+  /** Whether there are older ones than these. */
   readonly more: boolean;
+  /** Whether there are newer ones than these. */
+  readonly moreNewer: boolean;
+}
+
+/** The direct replies to a message, oldest first. */
+export interface ReadThread {
+  readonly type: "read-thread";
+  readonly conversationId: number;
+  readonly messageId: number;
+  /** The seq of the reply after which to go on; null: from the first. */
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+export interface ThreadPage {
+  readonly parent: Message;
+  readonly replies: readonly Message[];
+  readonly more: boolean;
+}
+
+/** What is pinned in a conversation, last pinned first; at most MAX_PINS. */
+export interface ReadPins {
+  readonly type: "read-pins";
+  readonly conversationId: number;
+}
+
+/** The texts that a message had before its edits, oldest first; none of a deleted one. */
+export interface ReadEdits {
+  readonly type: "read-edits";
+  readonly conversationId: number;
+  readonly messageId: number;
+  /** The `rev` of the text after which to go on; null: from the first. */
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+export interface EarlierText {
+  /** The message's rev while it had this text last. */
+  readonly rev: number;
+  readonly content: string;
+  readonly replacedAt: number;
+}
+
+export interface EditsPage {
+  readonly edits: readonly EarlierText[];
+  readonly more: boolean;
+}
+
+/** Who reacted to a message, with what and when, the earliest first. */
+export interface ReadReactions {
+  readonly type: "read-reactions";
+  readonly conversationId: number;
+  readonly messageId: number;
+  readonly after: Pick<Reaction, "createdAt" | "userId" | "emoji"> | null;
+  readonly limit: number;
+}
+
+export interface Reaction {
+  readonly userId: string;
+  readonly userName: string | null;
+  readonly emoji: string;
+  readonly createdAt: number;
+}
+
+export interface ReactionsPage {
+  readonly reactions: readonly Reaction[];
+  readonly more: boolean;
+}
+
+/** Which of those who take part now have read a message, and when, by user id; its sender is not among them. */
+export interface ReadReceipts {
+  readonly type: "read-receipts";
+  readonly conversationId: number;
+  readonly messageId: number;
+  /** The user id after which to go on; null: from the first. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface ReadBy {
+  readonly userId: string;
+  readonly userName: string | null;
+  readonly readAt: number;
+}
+
+export interface ReceiptsPage {
+  readonly receipts: readonly ReadBy[];
+  readonly more: boolean;
+}
+
+/**
+ * A message of which no more than its id is known. It has to be looked for in all conversations, so it is for what is
+ * asked rarely; `not_found` also where the caller may not know of it.
+ */
+export interface LocateMessage {
+  readonly type: "locate-message";
+  readonly messageId: number;
 }
 
 /** A message by its id, or by the key it was sent with, which is unique by sender only. */
@@ -36,6 +139,8 @@ export interface InboxEntry {
   readonly lastMessage: Message | null;
   readonly lastMessageAt: number;
   readonly unread: number;
+  /** Of the unread ones, those that name the person. */
+  readonly unreadMentions: number;
   readonly muted: boolean;
   readonly pinned: boolean;
   readonly archived: boolean;
@@ -94,8 +199,14 @@ export interface Queries {
   "read-page": [ReadPage, CountedPage];
   "read-inbox": [ReadInbox, InboxPage];
   "read-entries": [ReadEntries, readonly InboxEntry[]];
+  "read-thread": [ReadThread, ThreadPage];
+  "read-pins": [ReadPins, readonly Message[]];
+  "read-edits": [ReadEdits, EditsPage];
+  "read-reactions": [ReadReactions, ReactionsPage];
+  "read-receipts": [ReadReceipts, ReceiptsPage];
   "find-direct": [FindDirect, number | null];
   "find-message": [FindMessage, Message];
+  "locate-message": [LocateMessage, Message];
   "read-clock": [ReadClock, { readonly seq: number }];
 }
 export type QueryName = keyof Queries;

@@ -77,12 +77,17 @@ export interface MessagePayload {
   readonly message_type: string;
   readonly parent_id: string | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** User ids of the participants that the content names. */
+  readonly mentions: readonly string[];
   readonly reactions: Readonly<Record<string, number>>;
   readonly seq: number;
   readonly rev: number;
   readonly created_at: number;
   readonly edited_at: number | null;
   readonly deleted_at: number | null;
+  /** Only of a message that is pinned in its conversation. */
+  readonly pinned_at?: number;
+  readonly pinned_by?: string;
 }
 
 export interface ParticipantPayload {

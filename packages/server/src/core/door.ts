@@ -7,14 +7,23 @@ import { openConversation } from "./conversations/open-conversation.ts";
 import { readClock } from "./conversations/read-clock.ts";
 import { readEntries, readInbox } from "./conversations/read-inbox.ts";
 import { updateConversation } from "./conversations/update-conversation.ts";
-import { deleteMessage, editMessage, react } from "./messages/change-message.ts";
+import { deleteMessage, editMessage, pinMessage } from "./messages/change-message.ts";
 import { queueMessage } from "./messages/queue-message.ts";
-import { findMessage, readHistory, readPage } from "./messages/read-messages.ts";
+import { react } from "./messages/react.ts";
+import { readEdits, readReactions, readReceipts } from "./messages/read-about-message.ts";
+import {
+  findMessage,
+  locateMessage,
+  readHistory,
+  readPage,
+  readPins,
+  readThread,
+} from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
 import { setStatus, setTyping } from "./presence/signals.ts";
 import { markMessageRead } from "./receipts/mark-message-read.ts";
-import { markRead } from "./receipts/mark-read.ts";
+import { markRead, markUnread } from "./receipts/mark-read.ts";
 import { refuseStoreError } from "./store-refusal.ts";
 
 /**
@@ -46,6 +55,7 @@ const COMMANDS: CommandTable = {
   "queue-message": queueMessage,
   "edit-message": editMessage,
   "delete-message": deleteMessage,
+  "pin-message": pinMessage,
   react,
   "open-conversation": openConversation,
   "add-participants": addParticipants,
@@ -54,6 +64,7 @@ const COMMANDS: CommandTable = {
   "update-conversation": updateConversation,
   "mark-read": markRead,
   "mark-message-read": markMessageRead,
+  "mark-unread": markUnread,
   "set-typing": setTyping,
   "set-status": setStatus,
 };
@@ -63,9 +74,15 @@ const QUERIES: QueryTable = {
   "read-page": readPage,
   "read-inbox": readInbox,
   "read-entries": readEntries,
+  "read-thread": readThread,
+  "read-pins": readPins,
+  "read-edits": readEdits,
+  "read-reactions": readReactions,
+  "read-receipts": readReceipts,
   "find-message": findMessage,
   "find-direct": findDirect,
   "read-clock": readClock,
+  "locate-message": locateMessage,
 };
 
 type UseCase<C extends Command> = (

@@ -56,6 +56,11 @@ export function maySend(standing: Standing | null, isReply: boolean): Answer {
   return null;
 }
 
+/** @param parent a message that the sender may see */
+export function mayReply(parent: Message): Answer {
+  return parent.deletedAt === null ? null : new Refusal("conflict", "The message is deleted");
+}
+
 export function mayEdit(caller: Caller, message: Message): Answer {
   if (message.senderId !== caller.userId)
     return new Refusal("forbidden", "Only its author may edit a message");
@@ -73,6 +78,16 @@ export function mayReact(standing: Standing): Answer {
   return standing.settings.allowReactions
     ? null
     : new Refusal("forbidden", "Reactions are switched off in this conversation");
+}
+
+/**
+ * A pin stands above the conversation for everybody: in a group it is the owners' and admins', as its name and settings
+ * are; of two people either may.
+ */
+export function mayPin(standing: Standing): Answer {
+  return standing.kind === "direct" || isAdmin(standing)
+    ? null
+    : new Refusal("forbidden", "Only owners and admins may pin messages");
 }
 
 export function mayAdd(standing: Standing): Answer {

@@ -1,4 +1,4 @@
-import type { ConversationChanged, Event, MessageStored } from "@parlance/protocol/events.ts";
+import type { ConversationChanged, Event, MessageStored, MessageUpdated } from "@parlance/protocol/events.ts";
 import type { Message } from "@parlance/protocol/model.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Appended, Changed } from "../core/ports/message-log.ts";
@@ -31,7 +31,7 @@ export function createAnnounce(bus: Bus): Announce {
       for (const [i, { change }] of entries.entries()) {
         const outcome = outcomes[i];
         if (outcome === undefined || !("seq" in outcome) || !outcome.changed) continue;
-        const { seq, message, head, participants } = outcome;
+        const { seq, message, added: reacted = false, head, participants } = outcome;
         const conversationId = outcome.conversationId ?? change.conversationId;
         if (message !== undefined) {
           const tick = { conversationId, seq, xid, message };
@@ -42,10 +42,11 @@ export function createAnnounce(bus: Bus): Announce {
                   ...tick,
                   type: "reaction.changed",
                   userId: change.by,
+                  userName: change.byName ?? null,
                   emoji: change.emoji,
-                  added: change.add,
+                  added: reacted,
                 }
-              : { ...tick, type: "message.updated" },
+              : { ...tick, type: "message.updated", change: wordFor(change) },
           );
         } else if (head !== undefined) {
           const added =
@@ -73,6 +74,13 @@ export function createAnnounce(bus: Bus): Announce {
   };
 }
 
+function wordFor(change: ChangeEntry["change"]): MessageUpdated["change"] & string {
+  if (change.kind === "pin") return change.pin ? "pin" : "unpin";
+  return change.kind === "delete" ? "delete" : "edit";
+}
+
+const NOBODY: readonly string[] = [];
+
 function gather(byConversation: Map<number, Event[]>, event: Event): void {
   const events = byConversation.get(event.conversationId);
   if (events === undefined) byConversation.set(event.conversationId, [event]);
@@ -90,6 +98,9 @@ function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at
     senderName: draft.senderName,
     content: draft.content,
     parentId: draft.parentId,
+    parent: draft.parent ?? null,
+    replyCount: 0,
+    mentions: draft.mentions ?? NOBODY,
     metadata: draft.metadata,
     reactions: null,
     idempotencyKey: draft.idempotencyKey,
@@ -97,6 +108,8 @@ function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at
     createdAt: at,
     editedAt: null,
     deletedAt: null,
+    pinnedAt: null,
+    pinnedBy: null,
   };
   const event = { type: "message.stored" as const, conversationId: draft.conversationId, seq, xid, message };
   return origin === undefined ? event : { ...event, origin };

@@ -1,3 +1,4 @@
+import type { UnreadCounts } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Log } from "../core/ports/log.ts";
 import type { MarkLog, MarkMoved, MarkWish, ReadWish } from "../core/ports/message-log.ts";
@@ -62,6 +63,17 @@ export class MarkWriter {
       this.#timer ??= setTimeout(() => {
         this.#running ??= this.#run();
       }, DELIVERED_DELAY_MS);
+    }
+  }
+
+  async markUnread(conversationId: number, userId: string, fromSeq: number): Promise<UnreadCounts | null> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#log.markUnread(conversationId, userId, fromSeq);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.kind !== "again" || tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * tries));
+      }
     }
   }
 

@@ -109,6 +109,7 @@ export function createWriter(options: WriterOptions): DrainingWriter {
       })),
     mark: (wish: MarkWish) => marks.mark(wish),
     markMessage: (wish) => marks.markMessage(wish),
+    markUnread: (conversationId, userId, fromSeq) => marks.markUnread(conversationId, userId, fromSeq),
     noteDelivered: (conversationId, userId, seq) => marks.noteDelivered(conversationId, userId, seq),
     waiting,
     async drain() {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { UnreadCounts } from "@parlance/protocol/commands.ts";
 import type {
   Appended,
   AppendOutcome,
@@ -18,12 +19,18 @@ const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, cod
 const APPEND_ONE = `select stored_xid as xid, epoch_ms(stored_at) as at, stored_seq as seq
   from append_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
 
+/** For a batch with what only some messages have. */
+const APPEND_WITH_MORE = APPEND.replace("append_messages", "append_with_more").replace("$20)", "$20, $21)");
+
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1, $2, $3)";
 
 const MOVED = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
-    read_seq as "readSeq", epoch_ms(read_at) as "readAt"`;
+    read_seq as "readSeq", read_id as "readMessageId", epoch_ms(read_at) as "readAt",
+    (select u.name from users u where u.id = user_id) as "userName"`;
 const MARK = `${MOVED} from mark($1, $2, $3, $4)`;
 const MARK_MESSAGES = `${MOVED} from mark_messages($1, $2, $3)`;
+
+const MARK_UNREAD = `select unread, unread_mentions as "unreadMentions" from mark_unread($1, $2, $3)`;
 
 interface Repeat {
   readonly i: number;
@@ -66,7 +73,7 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
   return {
     async append(drafts, { wait, recheck }): Promise<Appended> {
       const [only] = drafts;
-      if (only !== undefined && drafts.length === 1 && !wait && !recheck) {
+      if (only !== undefined && drafts.length === 1 && !wait && !recheck && !hasMore(only)) {
         const appended = await appendOne(only);
         if (appended !== null) return appended;
       }
@@ -74,7 +81,10 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       // Drafts that may not be stored come back with a code and are left out: then nothing stands in the way.
       for (let places = drafts.map((_, place) => place); ; ) {
         const batch = countBatch(places.map((place) => drafts[place] as Draft));
-        const [row] = await query<AppendRow>(APPEND, [...columns(batch), wait, recheck]);
+        const values = [...columns(batch), wait, recheck];
+        const [row] = batch.drafts.some(hasMore)
+          ? await query<AppendRow>(APPEND_WITH_MORE, [...values, namedIn(batch.drafts)])
+          : await query<AppendRow>(APPEND, values);
         if (row === undefined) throw new Error("append_messages answered no row");
         const { xid, at, clocks, codes } = row;
         if (codes === null) {
@@ -115,6 +125,15 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
         texts(wishes, (w) => w.userId),
         numbers(wishes, (w) => w.seq),
       ]);
+    },
+
+    async markUnread(conversationId, userId, fromSeq) {
+      const [counts] = await query<UnreadCounts & Record<string, unknown>>(MARK_UNREAD, [
+        conversationId,
+        userId,
+        fromSeq,
+      ]);
+      return counts ?? null;
     },
   };
 }
@@ -184,6 +203,14 @@ function columns({ drafts, at, rank, n, conversations, senders }: CountedBatch):
     texts(senders, (s) => s.userId),
     numbers(senders, (s) => s.n),
   ];
+}
+
+const hasMore = ({ mentions, parentId }: Draft): boolean => parentId !== null || mentions !== undefined;
+
+/** Who is named by which draft, as append_with_more wants it. */
+function namedIn(drafts: readonly Draft[]): string {
+  const named = drafts.map(({ mentions = [] }, i) => ({ i: i + 1, users: mentions }));
+  return JSON.stringify(named.filter(({ users }) => users.length > 0));
 }
 
 /** Without a clock a conversation is held elsewhere; of one that was waited for, it is unknown. */

@@ -62,10 +62,11 @@ const MARKS_SINCE = `with own as materialized (
     select p.*, c.participant_count <= $3 as small from participants p join conversations c on c.id = p.conversation_id
     where p.user_id = $1 collate "C" and p.left_seq is null)
   select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq", read_seq as "readSeq",
-    epoch_ms(read_at) as "readAt"
+    read_id as "readMessageId", epoch_ms(read_at) as "readAt", (select u.name from users u where u.id = user_id) as "userName"
   from own where marked_at >= to_timestamp($2 / 1000.0)
   union all
-  select q.conversation_id, q.user_id, q.delivered_seq, q.read_seq, epoch_ms(q.read_at)
+  select q.conversation_id, q.user_id, q.delivered_seq, q.read_seq, q.read_id, epoch_ms(q.read_at),
+    (select u.name from users u where u.id = q.user_id)
   from own join participants q on q.conversation_id = own.conversation_id and q.user_id <> $1
   where own.small and q.left_seq is null and q.marked_at >= to_timestamp($2 / 1000.0)`;
 

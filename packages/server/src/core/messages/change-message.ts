@@ -1,20 +1,17 @@
-import type { DeleteMessage, EditMessage, MessageChanged, React } from "@parlance/protocol/commands.ts";
-import { Refusal } from "@parlance/protocol/errors.ts";
-import type { Message } from "@parlance/protocol/model.ts";
+import type { DeleteMessage, EditMessage, MessageChanged, PinMessage } from "@parlance/protocol/commands.ts";
+import { MAX_PINS, type Message } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import { changeUnderPolicy, type Done } from "../change.ts";
 import type { Parts } from "../parts.ts";
-import { actingUser, mayDelete, mayEdit, mayReact } from "../policy.ts";
+import { actingUser, mayDelete, mayEdit, mayPin } from "../policy.ts";
 import { checkContent } from "./content.ts";
-import { normalEmoji } from "./emoji.ts";
-import { visibleFrom, visibleMessage } from "./visible.ts";
+import { mentionsIn } from "./mentions.ts";
+import { visibleMessage } from "./visible.ts";
 
 type ChangeParts = Pick<
   Parts,
   "reader" | "writer" | "standings" | "contentLimits" | "messageLimit" | "reactionLimit"
 >;
-
-const MAX_EMOJI_PER_MESSAGE = 50;
 
 export async function editMessage(
   parts: ChangeParts,
@@ -25,12 +22,25 @@ export async function editMessage(
   const by = actingUser(caller);
   checkContent(content, parts.contentLimits);
   parts.messageLimit.take(caller);
+  let mentions: readonly string[] | undefined;
   const done = await changeUnderPolicy(
     parts,
     conversationId,
     by,
-    async (standing) => mayEdit(caller, await visibleMessage(parts.reader, standing, messageId)),
-    ({ role }) => ({ kind: "edit", conversationId, by, asRole: role, messageId, content }),
+    async (standing) => {
+      const refusal = mayEdit(caller, await visibleMessage(parts.reader, standing, messageId));
+      if (refusal === null) mentions = await mentionsIn(parts.reader, conversationId, content);
+      return refusal;
+    },
+    ({ role }) => ({
+      kind: "edit",
+      conversationId,
+      by,
+      asRole: role,
+      messageId,
+      content,
+      ...(mentions !== undefined && { mentions }),
+    }),
   );
   return changedMessage(done);
 }
@@ -53,31 +63,24 @@ export async function deleteMessage(
   return changedMessage(done);
 }
 
-export async function react(parts: ChangeParts, caller: Caller, command: React): Promise<MessageChanged> {
-  const { conversationId, messageId, add } = command;
+/** Pins for everybody, or takes the pin away; that is an event of the message, and not an edit. */
+export async function pinMessage(
+  parts: ChangeParts,
+  caller: Caller,
+  command: PinMessage,
+): Promise<MessageChanged> {
+  const { conversationId, messageId, pin } = command;
   const by = actingUser(caller);
-  const emoji = normalEmoji(command.emoji);
-  if (emoji === null) throw new Refusal("invalid", "emoji must be one emoji");
   parts.reactionLimit.take(caller);
   const done = await changeUnderPolicy(
     parts,
     conversationId,
     by,
     async (standing) => {
-      // Where all is visible the change itself finds whether it is there.
-      if (visibleFrom(standing) > 0) await visibleMessage(parts.reader, standing, messageId);
-      return mayReact(standing);
+      await visibleMessage(parts.reader, standing, messageId);
+      return mayPin(standing);
     },
-    ({ role }) => ({
-      kind: "react",
-      conversationId,
-      by,
-      asRole: role,
-      messageId,
-      emoji,
-      add,
-      maxEmoji: MAX_EMOJI_PER_MESSAGE,
-    }),
+    ({ role }) => ({ kind: "pin", conversationId, by, asRole: role, messageId, pin, maxPins: MAX_PINS }),
   );
   return changedMessage(done);
 }

@@ -4,29 +4,88 @@ import type {
   CountedPage,
   FindMessage,
   HistoryPage,
+  LocateMessage,
   MessageReference,
   ReadHistory,
   ReadPage,
+  ReadPins,
+  ReadThread,
+  ThreadPage,
 } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { mayRead } from "../policy.ts";
 import type { Standing } from "../ports/reader.ts";
-import { onlyVisible, visibleFrom } from "./visible.ts";
+import { noSuchMessage, onlyVisible, visibleFrom, visibleMessage } from "./visible.ts";
 
-type ReadParts = Pick<Parts, "reader" | "standings">;
+export type ReadParts = Pick<Parts, "reader" | "standings">;
 
 export async function readHistory(
   parts: ReadParts,
   caller: Caller,
   query: ReadHistory,
 ): Promise<HistoryPage> {
-  const { conversationId, before, limit } = query;
+  const { conversationId, before, after, around, limit } = query;
+  if ([before ?? undefined, after, around].filter((one) => one !== undefined).length > 1) {
+    throw new Refusal("invalid", "Of before, after and around only one can be given");
+  }
   const standing = await readable(parts, caller, conversationId);
-  const beforeSeq = before === null ? null : (await resolve(parts, standing, before)).seq;
   const fromSeq = visibleFrom(standing);
-  const messages = await parts.reader.history({ conversationId, beforeSeq, fromSeq, limit: limit + 1 });
-  return { messages: messages.slice(0, limit), more: messages.length > limit };
+  const older = (beforeSeq: number | null) =>
+    parts.reader.history({ conversationId, beforeSeq, fromSeq, limit: limit + 1 });
+  const newer = async (afterSeq: number) =>
+    (await parts.reader.historyAfter({ conversationId, afterSeq, fromSeq, limit: limit + 1 })).toReversed();
+
+  if (around !== undefined) {
+    const { seq } = await resolve(parts, standing, around);
+    const [above, below] = await Promise.all([newer(seq), older(seq + 1)]);
+    return windowOf(above, below, limit);
+  }
+  if (after !== undefined) {
+    const found = await newer((await resolve(parts, standing, after)).seq);
+    // The message it is after is an older one.
+    return { messages: found.slice(-limit), more: true, moreNewer: found.length > limit };
+  }
+  const found = await older(before === null ? null : (await resolve(parts, standing, before)).seq);
+  return { messages: found.slice(0, limit), more: found.length > limit, moreNewer: before !== null };
+}
+
+/** Half of the page from either side of the middle, which is the first of those below; what one side lacks the other gives. */
+function windowOf(above: readonly Message[], below: readonly Message[], limit: number): HistoryPage {
+  const half = Math.floor((limit - 1) / 2);
+  const newer = Math.min(above.length, Math.max(half, limit - below.length));
+  const older = Math.min(below.length, limit - newer);
+  return {
+    messages: [...above.slice(above.length - newer), ...below.slice(0, older)],
+    more: below.length > older,
+    moreNewer: above.length > newer,
+  };
+}
+
+export async function readThread(
+  parts: ReadParts,
+  caller: Caller,
+  { conversationId, messageId, after, limit }: ReadThread,
+): Promise<ThreadPage> {
+  const standing = await readable(parts, caller, conversationId);
+  const parent = await visibleMessage(parts.reader, standing, messageId);
+  const replies = await parts.reader.replies({
+    conversationId,
+    parentId: messageId,
+    afterSeq: after ?? 0,
+    fromSeq: visibleFrom(standing),
+    limit: limit + 1,
+  });
+  return { parent, replies: replies.slice(0, limit), more: replies.length > limit };
+}
+
+export async function readPins(
+  parts: ReadParts,
+  caller: Caller,
+  { conversationId }: ReadPins,
+): Promise<readonly Message[]> {
+  const standing = await readable(parts, caller, conversationId);
+  return await parts.reader.pins(conversationId, visibleFrom(standing));
 }
 
 export async function readPage(
@@ -42,8 +101,25 @@ export async function findMessage(parts: ReadParts, caller: Caller, query: FindM
   return await resolve(parts, await readable(parts, caller, query.conversationId), query.reference);
 }
 
+/** What is there and not for the caller is not found, whether the caller takes part or not. */
+export async function locateMessage(
+  parts: ReadParts,
+  caller: Caller,
+  { messageId }: LocateMessage,
+): Promise<Message> {
+  const message = await parts.reader.messageById(messageId);
+  const standing =
+    message === null ? null : await parts.standings.read(message.conversationId, caller.userId);
+  if (standing === null || mayRead(caller, standing) !== null) throw noSuchMessage();
+  return onlyVisible(standing, message);
+}
+
 /** Reads ask the store how the caller stands: a removal counts at once. */
-async function readable({ standings }: ReadParts, caller: Caller, conversationId: number): Promise<Standing> {
+export async function readable(
+  { standings }: ReadParts,
+  caller: Caller,
+  conversationId: number,
+): Promise<Standing> {
   const standing = await standings.read(conversationId, caller.userId);
   const refusal = mayRead(caller, standing);
   if (refusal !== null) throw refusal;

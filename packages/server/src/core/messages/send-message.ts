@@ -1,11 +1,13 @@
 import { hash } from "node:crypto";
 import type { SendMessage, Stored } from "@parlance/protocol/commands.ts";
+import type { ParentPreview } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { maySend, maySendAs } from "../policy.ts";
+import { maySend, maySendAs, mayTakePart } from "../policy.ts";
 import type { Draft } from "../ports/message-log.ts";
 import { checkContent, checkKey, checkMetadata } from "./content.ts";
-import { visibleMessage } from "./visible.ts";
+import { mentionsIn } from "./mentions.ts";
+import { repliedTo } from "./reply.ts";
 
 export type SendParts = Pick<
   Parts,
@@ -60,12 +62,20 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
   const senderName = arrival instanceof Promise ? await arrival : arrival;
   const isReply = parentId !== null;
   const recalled = parts.standings.recall(conversationId, senderId);
+  let parent: ParentPreview | null = null;
   // What a reply may name is asked of the store: it is a refusal that hangs on when the sender joined.
   if (isReply || recalled === undefined || maySend(recalled, isReply) !== null) {
     const standing = await parts.standings.read(conversationId, senderId);
-    const refusal = maySend(standing, isReply);
-    if (refusal !== null || standing === null) throw refusal;
-    if (isReply) await visibleMessage(parts.reader, standing, parentId);
+    const out = mayTakePart(standing);
+    if (out !== null || standing === null) throw out;
+    try {
+      const refusal = maySend(standing, isReply);
+      if (refusal !== null) throw refusal;
+      if (isReply) parent = await repliedTo(parts.reader, standing, parentId);
+    } catch (refusal) {
+      // What was stored once is answered as it was, whatever has become of its parent or of the settings since.
+      if (!(await isRepeat(parts, command))) throw refusal;
+    }
   }
   let paid = true;
   try {
@@ -74,6 +84,9 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
     if (!(await isRepeat(parts, command))) throw refusal;
     paid = false;
   }
+  const mentions = content.includes("@")
+    ? await mentionsIn(parts.reader, conversationId, content)
+    : undefined;
   const id = parts.ids.message();
 
   const draft: Draft = {
@@ -86,6 +99,8 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
     type: command.messageType,
     content,
     parentId,
+    parent,
+    ...(mentions !== undefined && { mentions }),
     metadata,
     clientTime: command.clientTime,
   };

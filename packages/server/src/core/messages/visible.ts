@@ -10,10 +10,13 @@ export function visibleFrom({ settings, role, joinedSeq }: Standing): number {
 /** Refuses what is not there and what somebody may not know of alike. */
 export function onlyVisible(standing: Standing, message: Message | null): Message {
   if (message === null || message.seq < visibleFrom(standing)) {
-    throw new Refusal("not_found", "There is no such message in this conversation");
+    throw noSuchMessage();
   }
   return message;
 }
+
+export const noSuchMessage = (): Refusal =>
+  new Refusal("not_found", "There is no such message in this conversation");
 
 /** The one way to a message by its id, for whoever stands so in its conversation; else `not_found`. */
 export async function visibleMessage(

@@ -1,8 +1,11 @@
+import type { UnreadCounts } from "@parlance/protocol/commands.ts";
 import type {
   ConversationHead,
+  Marks,
   Message,
   MessageType,
   Metadata,
+  ParentPreview,
   Participant,
   Role,
 } from "@parlance/protocol/model.ts";
@@ -20,6 +23,10 @@ export interface Draft {
   readonly type: MessageType;
   readonly content: string;
   readonly parentId: number | null;
+  /** Not stored: goes out with the event. */
+  readonly parent?: ParentPreview | null;
+  /** Participants that the content names; absent: none. */
+  readonly mentions?: readonly string[];
   readonly metadata: Metadata | null;
   readonly clientTime: number | null;
 }
@@ -82,14 +89,29 @@ export type Change =
       readonly avatarUrl?: string | null;
       readonly settings?: object;
     })
-  | (ChangeBase & { readonly kind: "edit"; readonly messageId: number; readonly content: string })
+  | (ChangeBase & {
+      readonly kind: "edit";
+      readonly messageId: number;
+      readonly content: string;
+      /** Participants that the new content names; absent: none. */
+      readonly mentions?: readonly string[];
+    })
   | (ChangeBase & { readonly kind: "delete"; readonly messageId: number })
+  | (ChangeBase & {
+      readonly kind: "pin";
+      readonly by: string;
+      readonly messageId: number;
+      readonly pin: boolean;
+      readonly maxPins: number;
+    })
   | (ChangeBase & {
       readonly kind: "react";
       readonly by: string;
+      /** Not stored: goes out with the event. */
+      readonly byName?: string | null;
       readonly messageId: number;
       readonly emoji: string;
-      readonly add: boolean;
+      readonly add: boolean | "toggle";
       readonly maxEmoji: number;
     });
 
@@ -102,8 +124,10 @@ export type ChangeOutcome =
       readonly changed: boolean;
       /** `open`: the conversation found or made. */
       readonly conversationId?: number;
-      /** edit, delete, react. */
+      /** edit, delete, pin, react. */
       readonly message?: Message;
+      /** react: whether it is there now. */
+      readonly added?: boolean;
       /** The rest. */
       readonly head?: ConversationHead;
       readonly participants?: readonly Participant[];
@@ -148,12 +172,8 @@ export interface ReadWish {
   readonly seq: number;
 }
 
-export interface MarkMoved {
+export interface MarkMoved extends Marks {
   readonly conversationId: number;
-  readonly userId: string;
-  readonly deliveredSeq: number;
-  readonly readSeq: number;
-  readonly readAt: number | null;
 }
 
 export interface MarkLog {
@@ -164,6 +184,11 @@ export interface MarkLog {
    * way. Answers the marks that moved.
    */
   markMessages(wishes: readonly ReadWish[]): Promise<readonly MarkMoved[]>;
+  /**
+   * Counts what stands from `fromSeq` on as unread by somebody, until they read it; the marks stay. Null of one who does
+   * not take part.
+   */
+  markUnread(conversationId: number, userId: string, fromSeq: number): Promise<UnreadCounts | null>;
 }
 
 /**

@@ -5,7 +5,15 @@ import type {
   Role,
   Status,
 } from "@parlance/protocol/model.ts";
-import type { CountedPage, InboxEntry } from "@parlance/protocol/queries.ts";
+import type {
+  CountedPage,
+  EarlierText,
+  InboxEntry,
+  Reaction,
+  ReadBy,
+  ReadEdits,
+  ReadReactions,
+} from "@parlance/protocol/queries.ts";
 
 /** What policy is asked with: the conversation, and how somebody stands in it. */
 export interface Standing {
@@ -37,6 +45,34 @@ export interface PageWish {
   readonly limit: number;
 }
 
+export interface HistoryAfterWish {
+  readonly conversationId: number;
+  readonly afterSeq: number;
+  readonly fromSeq: number;
+  readonly limit: number;
+}
+
+export interface ReceiptsWish {
+  readonly conversationId: number;
+  readonly seq: number;
+  readonly senderId: string;
+  /** Strictly after this user id; null: from the first. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface CalledWish {
+  readonly ids: readonly string[];
+  /** Of any case; who has no name goes by their id. */
+  readonly names: readonly string[];
+}
+
+/** A participant, and the one of the wished names they go by; null: found by id. */
+export interface Called {
+  readonly userId: string;
+  readonly name: string | null;
+}
+
 export interface InboxWish {
   readonly userId: string;
   readonly limit: number;
@@ -55,6 +91,20 @@ export interface Reader {
   messagesByKey(conversationId: number, key: string): Promise<readonly Message[]>;
   /** Newest first. */
   history(wish: HistoryWish): Promise<readonly Message[]>;
+  /** From after `afterSeq`, oldest first. */
+  historyAfter(wish: HistoryAfterWish): Promise<readonly Message[]>;
+  /** Direct replies to a message from after `afterSeq`, oldest first. */
+  replies(wish: HistoryAfterWish & { readonly parentId: number }): Promise<readonly Message[]>;
+  /** Pinned messages from `fromSeq` on, last pinned first. */
+  pins(conversationId: number, fromSeq: number): Promise<readonly Message[]>;
+  /** Oldest first. */
+  edits(wish: Omit<ReadEdits, "type">): Promise<readonly EarlierText[]>;
+  /** Earliest first. */
+  reactions(wish: Omit<ReadReactions, "type">): Promise<readonly Reaction[]>;
+  /** Of those who take part, but for the sender, who has read it, by user id. */
+  receipts(wish: ReceiptsWish): Promise<readonly ReadBy[]>;
+  /** Those participants who have one of these ids, or go by one of these names. */
+  called(conversationId: number, wish: CalledWish): Promise<readonly Called[]>;
   /** Newest first, as of one moment; costs the same at any offset. */
   page(wish: PageWish): Promise<CountedPage>;
   inbox(wish: InboxWish): Promise<readonly InboxEntry[]>;

@@ -1,4 +1,5 @@
 import type { ConversationHead, Message, Participant } from "@parlance/protocol/model.ts";
+import type { MarkMoved } from "./message-log.ts";
 
 export interface ClockAt {
   readonly conversationId: number;
@@ -81,17 +82,5 @@ export interface TickReader {
   /** The first transaction not yet begun: no position may be beyond it. */
   nextXid(): Promise<number>;
   /** Marks in the user's conversations that moved since then (epoch ms), in conversations of up to `maxParticipants`; the user's own always. */
-  marksSince(
-    userId: string,
-    since: number,
-    maxParticipants: number,
-  ): Promise<
-    readonly {
-      readonly conversationId: number;
-      readonly userId: string;
-      readonly deliveredSeq: number;
-      readonly readSeq: number;
-      readonly readAt: number | null;
-    }[]
-  >;
+  marksSince(userId: string, since: number, maxParticipants: number): Promise<readonly MarkMoved[]>;
 }

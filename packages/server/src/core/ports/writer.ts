@@ -1,4 +1,4 @@
-import type { Stored } from "@parlance/protocol/commands.ts";
+import type { Stored, UnreadCounts } from "@parlance/protocol/commands.ts";
 import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish, ReadWish } from "./message-log.ts";
 
 /**
@@ -14,6 +14,8 @@ export interface Writer {
   mark(wish: MarkWish): Promise<MarkMoved | null>;
   /** Notes one message as read; resolves once stored, or at once stored before. */
   markMessage(wish: ReadWish): Promise<void>;
+  /** See `MarkLog.markUnread`. */
+  markUnread(conversationId: number, userId: string, fromSeq: number): Promise<UnreadCounts | null>;
   /** As `mark`, gathered for up to a second, for marks nobody waits for. */
   noteDelivered(conversationId: number, userId: string, seq: number): void;
 }

@@ -1,4 +1,4 @@
-import type { MarkRead } from "@parlance/protocol/commands.ts";
+import type { MarkRead, MarkUnread, UnreadCounts } from "@parlance/protocol/commands.ts";
 import type { Caller } from "../caller.ts";
 import { visibleMessage } from "../messages/visible.ts";
 import type { Parts } from "../parts.ts";
@@ -18,4 +18,20 @@ export async function markRead(
   if (messageId !== null) readSeq = (await visibleMessage(reader, standing, messageId)).seq;
   const moved = await writer.mark({ conversationId, userId, deliveredSeq: readSeq, readSeq });
   return { readSeq: moved?.readSeq ?? readSeq };
+}
+
+/** Sets back what the caller has read, for counting only: what others are told of it stays. */
+export async function markUnread(
+  { reader, writer, standings }: Pick<Parts, "reader" | "writer" | "standings">,
+  caller: Caller,
+  { conversationId, messageId }: MarkUnread,
+): Promise<UnreadCounts> {
+  const userId = actingUser(caller);
+  const standing = await standings.read(conversationId, userId);
+  const refusal = mayTakePart(standing);
+  if (refusal !== null || standing === null) throw refusal;
+  const { seq } = await visibleMessage(reader, standing, messageId);
+  const counts = await writer.markUnread(conversationId, userId, seq);
+  if (counts === null) throw mayTakePart(null);
+  return counts;
 }

@@ -6,7 +6,7 @@ const time = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const word = fc.string({ unit: "binary" });
 
 test("a message written field by field is the text that JSON.stringify gives", () => {
-  const payloads = fc.record({
+  const fields = fc.record({
     conversation_id: fc.constantFrom("conv_1c", "conv_1001001h"),
     sender_id: word,
     message_id: word,
@@ -17,6 +17,7 @@ test("a message written field by field is the text that JSON.stringify gives", (
     message_type: fc.constantFrom("text", "image", "file", "location", "system"),
     parent_id: fc.option(fc.constant("msg_2d")),
     metadata: fc.option(fc.dictionary(word, fc.jsonValue())),
+    mentions: fc.array(word, { maxLength: 3 }),
     reactions: fc.dictionary(fc.constantFrom("👍", "❤️"), fc.nat()),
     seq: fc.nat(),
     rev: fc.nat(),
@@ -24,6 +25,8 @@ test("a message written field by field is the text that JSON.stringify gives", (
     edited_at: fc.option(time),
     deleted_at: fc.option(time),
   });
+  const pin = fc.option(fc.record({ pinned_at: time, pinned_by: word }));
+  const payloads = fc.tuple(fields, pin).map(([message, pinned]) => ({ ...message, ...pinned }));
   fc.assert(
     fc.property(
       fc.constantFrom("message.receive" as const, "message.updated" as const),

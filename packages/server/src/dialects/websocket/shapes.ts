@@ -23,12 +23,14 @@ export function messagePayload(message: Message): MessagePayload {
     message_type: message.type,
     parent_id: message.parentId === null ? null : spellPrefixed("message", message.parentId),
     metadata: message.metadata,
+    mentions: message.mentions,
     reactions: message.reactions ?? {},
     seq: message.seq,
     rev: message.rev,
     created_at: message.createdAt,
     edited_at: message.editedAt,
     deleted_at: message.deletedAt,
+    ...(message.pinnedAt !== null && { pinned_at: message.pinnedAt, pinned_by: message.pinnedBy ?? "" }),
   };
 }
 

@@ -97,6 +97,10 @@ create table participants (
   own_total bigint not null default 0,
   own_at_read bigint not null default 0,
   read_above int8multirange not null default '{}',
+  -- What is above it counts as unread although it was read: set back by its owner. Null: the same as read_seq.
+  unread_seq bigint,
+  -- The message at read_seq, or the last one before it.
+  read_id bigint,
   primary key (conversation_id, user_id)
 ) with (fillfactor = 70);
 
@@ -126,6 +130,11 @@ create table messages (
   content text not null,
   metadata jsonb,
   reactions jsonb,
+  -- Null where there are none. What is counted here takes no tick of its own: the reply's is enough.
+  mentions text[],
+  reply_count integer,
+  pinned_at timestamptz,
+  pinned_by text,
   primary key (conversation_id, seq)
 );
 

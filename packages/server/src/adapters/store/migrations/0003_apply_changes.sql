@@ -6,9 +6,19 @@ create function message_json(m messages) returns json language sql stable
   return json_build_object(
     'id', m.id, 'conversationId', m.conversation_id, 'seq', m.seq, 'rev', m.rev, 'type', m.type,
     'senderId', m.sender_id, 'senderName', (select u.name from users u where u.id = m.sender_id),
-    'content', m.content, 'parentId', m.parent_id, 'metadata', m.metadata, 'reactions', m.reactions,
-    'idempotencyKey', m.idempotency_key, 'clientTime', m.client_time, 'createdAt', epoch_ms(m.created_at),
-    'editedAt', epoch_ms(m.edited_at), 'deletedAt', epoch_ms(m.deleted_at));
+    'content', m.content, 'parentId', m.parent_id,
+    -- What late comers may not see is not shown by a reply either; 200 is PREVIEW_LENGTH.
+    'parent', case when m.parent_id is not null then (
+      select json_build_object(
+        'id', x.id, 'seq', x.seq, 'type', x.type, 'senderId', x.sender_id,
+        'senderName', (select u.name from users u where u.id = x.sender_id), 'content', left(x.content, 200),
+        'deleted', x.deleted_at is not null)
+      from messages x where x.id = m.parent_id and x.conversation_id is not distinct from m.conversation_id
+        and (select (c.settings->>'historyVisible')::boolean from conversations c where c.id = m.conversation_id)) end,
+    'replyCount', coalesce(m.reply_count, 0), 'mentions', coalesce(m.mentions, '{}'), 'metadata', m.metadata,
+    'reactions', m.reactions, 'idempotencyKey', m.idempotency_key, 'clientTime', m.client_time,
+    'createdAt', epoch_ms(m.created_at), 'editedAt', epoch_ms(m.edited_at), 'deletedAt', epoch_ms(m.deleted_at),
+    'pinnedAt', epoch_ms(m.pinned_at), 'pinnedBy', m.pinned_by);
 
 create function conversation_json(c conversations) returns json language sql stable
   return json_build_object(
@@ -99,7 +109,7 @@ begin
   on conflict (conversation_id, user_id) do update
     set role = 'member', joined_seq = t, joined_at = p_at, left_seq = null, rev = t, member_xid = p_xid,
         delivered_seq = t, read_seq = t, read_n = excluded.read_n, own_at_read = p.own_total,
-        read_above = '{}', archived_seq = null, hidden_seq = null;
+        read_above = '{}', unread_seq = null, archived_seq = null, hidden_seq = null;
   update conversations set participant_count = participant_count + cardinality(newcomers) where id = into_id;
   return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(into_id), 'participants',
     (select json_agg(participant_json(p)) from participants p
@@ -175,13 +185,24 @@ begin
   return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id));
 end $$;
 
--- Edit, delete and react change one message: it must be there and not deleted.
+-- The books of who is named where, brought from what m names to what it is to name.
+create function mention(m messages, p_mentions text[]) returns void language plpgsql as $$
+begin
+  delete from mentions
+  where conversation_id = m.conversation_id and user_id = any (m.mentions) and seq = m.seq;
+  insert into mentions (conversation_id, user_id, seq, n)
+  select m.conversation_id, u, m.seq, m.n from unnest(p_mentions) u where u <> m.sender_id;
+end $$;
+
+-- Edit, delete, pin and react change one message: it must be there and not deleted.
 create function change_message(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   in_id bigint := (change->>'conversationId')::bigint;
   m messages;
   t bigint;
   touched boolean := true;
+  adding boolean;
+  named text[] := array(select jsonb_array_elements_text(change->'mentions'));
 begin
   select * into m from messages where id = (change->>'messageId')::bigint
     and conversation_id is not distinct from in_id;
@@ -195,7 +216,21 @@ begin
     touched := false;
   elsif change->>'kind' = 'edit' then
     touched := m.content <> change->>'content';
-  elsif change->>'kind' = 'react' and (change->>'add')::boolean then
+  elsif change->>'kind' = 'pin' then
+    touched := (m.pinned_at is not null) <> (change->>'pin')::boolean;
+    if touched and (change->>'pin')::boolean
+       and (select count(*) from messages p where p.conversation_id = in_id and p.pinned_at is not null)
+           >= (change->>'maxPins')::int then
+      return jsonb_build_object('refused', 'too_many');
+    end if;
+  elsif change->>'kind' = 'react' then
+    adding := case change->>'add'
+      when 'toggle' then not exists (
+        select from reactions where conversation_id = in_id and message_id = m.id and emoji = change->>'emoji'
+          and user_id = change->>'by')
+      else (change->>'add')::boolean end;
+  end if;
+  if adding then
     if (select count(*) from jsonb_object_keys(coalesce(m.reactions, '{}'))) >= (change->>'maxEmoji')::int
        and not coalesce(m.reactions, '{}') ? (change->>'emoji') then
       return jsonb_build_object('refused', 'too_many');
@@ -204,25 +239,37 @@ begin
     values (in_id, m.id, change->>'emoji', change->>'by', p_at)
     on conflict do nothing;
     touched := found;
-  elsif change->>'kind' = 'react' then
+  elsif not adding then
     delete from reactions
     where conversation_id = in_id and message_id = m.id and emoji = change->>'emoji' and user_id = change->>'by';
     touched := found;
   end if;
   if not touched then
-    return jsonb_build_object('seq', m.rev, 'changed', false, 'message', message_json(m));
+    return jsonb_build_object('seq', m.rev, 'changed', false, 'message', message_json(m), 'added', adding);
   end if;
 
   t := tick(in_id, p_xid);
   if change->>'kind' = 'edit' then
     insert into message_history (conversation_id, message_id, rev, content, replaced_at)
     values (in_id, m.id, m.rev, m.content, p_at);
-    update messages set content = change->>'content', edited_at = p_at, rev = t, changed_xid = p_xid
+    perform mention(m, named);
+    update messages set content = change->>'content', mentions = nullif(named, '{}'), edited_at = p_at, rev = t,
+      changed_xid = p_xid
     where conversation_id = in_id and seq = m.seq returning * into m;
   elsif change->>'kind' = 'delete' then
     delete from message_history where conversation_id = in_id and message_id = m.id;
     delete from reactions where conversation_id = in_id and message_id = m.id;
-    update messages set content = '', metadata = null, reactions = null, deleted_at = p_at, rev = t, changed_xid = p_xid
+    perform mention(m, null);
+    if m.parent_id is not null then
+      update messages set reply_count = nullif(reply_count - 1, 0)
+      where id = m.parent_id and conversation_id is not distinct from in_id;
+    end if;
+    update messages set content = '', metadata = null, reactions = null, mentions = null, pinned_at = null,
+      pinned_by = null, deleted_at = p_at, rev = t, changed_xid = p_xid
+    where conversation_id = in_id and seq = m.seq returning * into m;
+  elsif change->>'kind' = 'pin' then
+    update messages set pinned_at = case when (change->>'pin')::boolean then p_at end,
+      pinned_by = case when (change->>'pin')::boolean then change->>'by' end, rev = t, changed_xid = p_xid
     where conversation_id = in_id and seq = m.seq returning * into m;
   else
     update messages set rev = t, changed_xid = p_xid, reactions = (
@@ -231,7 +278,7 @@ begin
         where conversation_id = in_id and message_id = m.id group by emoji) s)
     where conversation_id = in_id and seq = m.seq returning * into m;
   end if;
-  return jsonb_build_object('seq', t, 'changed', true, 'message', message_json(m));
+  return jsonb_build_object('seq', t, 'changed', true, 'message', message_json(m), 'added', adding);
 end $$;
 
 -- The last batch of each lane with its outcome, so that a batch whose answer was lost is answered, not applied
