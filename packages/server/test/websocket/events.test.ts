@@ -103,6 +103,7 @@ describe("what the server says", () => {
         message_type: "text",
         parent_id: null,
         metadata: null,
+        mentions: [],
         reactions: {},
         seq: 2,
         rev: 2,
