@@ -132,6 +132,10 @@ function checkTogether(config: Config, problems: string[]): void {
       "JWT_SECRET: not together with JWT_JWKS_URL; a token must not be able to choose which of two keys checks it",
     );
   }
+  const { capriciousUnavailablePercent, capriciousTimeoutPercent, capriciousAfterPercent } = config;
+  if (capriciousUnavailablePercent + capriciousTimeoutPercent + capriciousAfterPercent > 100) {
+    problems.push("CAPRICIOUS_*_PERCENT: unavailable, timeout and after are more than 100 together");
+  }
   if (config.mode === "jwt") return;
   if (!isLoopbackHost(config.host)) {
     problems.push(

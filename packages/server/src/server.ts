@@ -9,6 +9,7 @@ import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
 import { checkServer, migrate } from "./adapters/store/migrate.ts";
 import { connectStore, type PostgresStore } from "./adapters/store/postgres-store.ts";
+import { createCapricious } from "./capricious/capricious.ts";
 import { VERSION } from "./cli/version.ts";
 import type { Config, Mode } from "./config.ts";
 import { createDoor } from "./core/door.ts";
@@ -191,11 +192,18 @@ async function startOver(
   };
   const bot = config.mode === "open" && config.sandboxBot === "on" ? createBot(parts) : null;
   const sandbox = config.mode === "open" ? createSandbox(door, bot) : null;
+  const capricious = createCapricious(config, log);
   const dialects: readonly Dialect[] = [
-    createQueueDialect(parts, config),
-    createSocketIoDialect(parts, config),
-    createSseDialect(parts, { heartbeatSeconds: config.heartbeatSeconds, sandbox }),
-    createWebSocketDialect(parts, config),
+    capricious.overRequests(createQueueDialect(parts, config)),
+    createSocketIoDialect(capricious.parts("socketio", parts), config),
+    capricious.overRequests(
+      createSseDialect(parts, {
+        heartbeatSeconds: config.heartbeatSeconds,
+        sandbox,
+        listenFor: capricious.listenFor("sse", parts.listen),
+      }),
+    ),
+    createWebSocketDialect(capricious.parts("websocket", parts), config),
   ];
   for (const { scopes, upgrades, raw } of dialects) {
     scopes.forEach(listener.addScope);

@@ -1,3 +1,4 @@
+import { DIALECT_NAMES, type DialectName } from "@parlance/protocol/dialect-names.ts";
 import {
   choice,
   integer,
@@ -14,7 +15,15 @@ import {
 } from "./kinds.ts";
 import { isStrongSecret, MIN_SECRET_BYTES } from "./secret-strength.ts";
 
-export const GROUPS = ["Listening", "Data", "Identity", "Limits", "Behaviour", "Operation"] as const;
+export const GROUPS = [
+  "Listening",
+  "Data",
+  "Identity",
+  "Limits",
+  "Behaviour",
+  "Operation",
+  "Capricious mode",
+] as const;
 
 interface Words {
   readonly group: (typeof GROUPS)[number];
@@ -194,7 +203,50 @@ export const OPTIONS = {
     group: "Operation",
     text: "Seconds that running work gets to finish when the server is asked to stop.",
   }),
+
+  CAPRICIOUS: option(choice("on", "off"), "off", {
+    group: "Capricious mode",
+    text: "Whether the server fails on purpose now and then, for developers of clients.",
+  }),
+  CAPRICIOUS_DIALECTS: option(dialects(), "sse", {
+    group: "Capricious mode",
+    text: "The dialects that it is for.",
+  }),
+  CAPRICIOUS_SEED: optional(integer(0, 2_147_483_647), {
+    group: "Capricious mode",
+    text: "Makes a run repeatable: the same seed, the same moods in the same order. One is made up and logged without it.",
+  }),
+  CAPRICIOUS_LATENCY_MS: option(integer(0, 60_000), "1500", {
+    group: "Capricious mode",
+    text: "The longest wait, in milliseconds, before an operation and once more after it.",
+  }),
+  CAPRICIOUS_UNAVAILABLE_PERCENT: option(integer(0, 100), "5", {
+    group: "Capricious mode",
+    text: "Of a hundred operations so many are answered 503 before anything is done.",
+  }),
+  CAPRICIOUS_TIMEOUT_PERCENT: option(integer(0, 100), "5", {
+    group: "Capricious mode",
+    text: "Of a hundred operations so many are answered 504 before anything is done.",
+  }),
+  CAPRICIOUS_TIMEOUT_MS: option(integer(0, 60_000), "5000", {
+    group: "Capricious mode",
+    text: "How long such a 504 takes, in milliseconds.",
+  }),
+  CAPRICIOUS_AFTER_PERCENT: option(integer(0, 100), "0", {
+    group: "Capricious mode",
+    text: "Of a hundred operations so many are done and never answered.",
+  }),
+  CAPRICIOUS_REPEATS: option(choice("on", "off"), "on", {
+    group: "Capricious mode",
+    text: "Whether each event is told one, two or three times.",
+  }),
 } as const;
+
+function dialects(): Kind<readonly DialectName[]> {
+  const names: readonly string[] = DIALECT_NAMES;
+  const { expected, parse } = list(`dialects out of ${names.join(", ")}`, (item) => names.includes(item));
+  return { expected, parse: (given) => parse(given) as readonly DialectName[] | undefined };
+}
 
 function isKeySetUrl(given: URL): boolean {
   if (given.username !== "" || given.password !== "") return false;

@@ -11,7 +11,8 @@ export const SECURITY_HEADERS = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 } as const satisfies OutgoingHttpHeaders;
 
-const ALLOWED_HEADERS = "authorization, content-type, idempotency-key, last-event-id, x-user-id";
+const ALLOWED_HEADERS =
+  "authorization, content-type, idempotency-key, last-event-id, x-capricious, x-user-id";
 const EXPOSED_HEADERS = "retry-after, x-request-id";
 const PREFLIGHT_SECONDS = "600";
 

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Listen } from "../../delivery/listen.ts";
 import { answerOf, sendError } from "../../http/answers.ts";
 import { startHeartbeat } from "../../http/heartbeat.ts";
 import { OpenAnswer, turnOf } from "../../http/open-answer.ts";
@@ -26,6 +27,8 @@ export function createSseDialect(
     readonly heartbeatSeconds: number;
     /** Null: who names nobody is refused. */
     readonly sandbox: Sandbox | null;
+    /** How the stream of one request is listened to. */
+    readonly listenFor: (request: { readonly headers: IncomingHttpHeaders; readonly query: Query }) => Listen;
   },
 ): Dialect {
   const { identity, log, now } = parts;
@@ -49,7 +52,7 @@ export function createSseDialect(
       heartbeat.remove(stream);
       stream.closed();
     });
-    await stream.open(parts.listen, lastEventId, log);
+    await stream.open(options.listenFor({ headers: request.headers, query }), lastEventId, log);
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
