@@ -10,12 +10,14 @@ export class Client {
   readonly user: string;
   readonly #socket: BareSocket;
   readonly #driver: Driver;
+  readonly #port: number;
   #waiting:
     | { kind: FrameKind; resolve: (payload: Buffer) => void; reject: (error: Error) => void }
     | undefined;
 
-  private constructor(user: string, socket: BareSocket, driver: Driver) {
+  private constructor(user: string, port: number, socket: BareSocket, driver: Driver) {
     this.user = user;
+    this.#port = port;
     this.#socket = socket;
     this.#driver = driver;
   }
@@ -23,7 +25,7 @@ export class Client {
   /** Resolves when the server has said that the connection is ready. */
   static async connect(port: number, driver: Driver, user: string): Promise<Client> {
     const socket = await BareSocket.open(port, driver.upgradePath(user));
-    const client = new Client(user, socket, driver);
+    const client = new Client(user, port, socket, driver);
     const ready = driver.readyOnOpen ? undefined : client.#expect("ready");
     socket.start(
       (payload) => client.#text(payload),
@@ -48,6 +50,7 @@ export class Client {
   }
 
   async openConversation(users: readonly string[]): Promise<string> {
+    if (this.#driver.openByRequest) return this.#driver.openByRequest(this.#port, users);
     const opened = this.#expect("opened");
     this.send(this.#driver.open(users));
     return this.#driver.openedConversation(await opened);

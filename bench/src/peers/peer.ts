@@ -22,3 +22,8 @@ export type Peer = {
   /** Starts on an empty or a used directory, and resolves when it takes connections. */
   start(directory: string): Promise<Running>;
 };
+
+/** The same server, spoken to in another of its dialects. */
+export function inDialect(peer: Peer, driver: DriverName): Peer {
+  return { ...peer, name: `${peer.name}, ${driver}`, driver };
+}

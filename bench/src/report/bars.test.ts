@@ -55,7 +55,10 @@ describe("a ratio", () => {
   test("turns over where less is better", () => {
     const row = (peer: string, cpu: number) =>
       sample("W2", "1000, bursts of 10", peer, { metrics: { server_cpu_us: cpu } });
-    const found = verdict("1000, bursts of 10: server CPU", [row("Parlance", 1), row("bare ws loop", 6)]);
+    const found = verdict("1000, bursts of 10: server CPU a delivery, bare ws", [
+      row("Parlance", 1),
+      row("bare ws loop", 6),
+    ]);
     expect(found).toMatchObject({ verdict: "met", value: 6 });
   });
 });

@@ -1,3 +1,4 @@
+import { DRIVERS } from "../generator/drivers/all.ts";
 import { runJob } from "../generator/generator.ts";
 import type { FanoutJob, JobResult, PairsJob, PhaseResult, Truth } from "../generator/jobs.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
@@ -88,7 +89,7 @@ export async function measureJob(
     for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
     return;
   }
-  const failure = faultOf(result.truth, peer.driver === "websocket");
+  const failure = faultOf(result.truth, DRIVERS[peer.driver].ordered);
   for (const phase of result.phases) {
     const { before, after } = edges.get(phase.name)!;
     const shares = sharesOf(before, after!, phase.generatorCpu);

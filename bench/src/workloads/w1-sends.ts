@@ -2,7 +2,7 @@ import type { PairsJob } from "../generator/jobs.ts";
 import { usageOf } from "../measure/process-usage.ts";
 import { bareInsert } from "../peers/bare-insert.ts";
 import { naiveSocketio, naiveWsOne, naiveWsPool } from "../peers/naive.ts";
-import type { Peer } from "../peers/peer.ts";
+import { inDialect, type Peer } from "../peers/peer.ts";
 import { startPostgres } from "../peers/postgres.ts";
 import { bottleneckOf, inOrder, measureJob, sharesOf, withPeer } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
@@ -108,6 +108,7 @@ export async function w1Sends(context: Context, ours: Peer): Promise<void> {
   const { many, some, one, open } = caseNames(context.sizes);
   await alternate(context, [
     served(context, ours, [many, some, one, ...open]),
+    served(context, inDialect(ours, "socketio"), [many]),
     bare(context, many),
     served(context, naiveWsPool, [many, ...open.slice(0, 1)]),
     served(context, naiveWsOne, [many, one]),

@@ -1,6 +1,6 @@
 import type { FanoutJob } from "../generator/jobs.ts";
 import { bareSocketio, bareWs } from "../peers/naive.ts";
-import type { Peer, Running } from "../peers/peer.ts";
+import { inDialect, type Peer, type Running } from "../peers/peer.ts";
 import { inOrder, measureJob, withPeer } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
 
@@ -55,7 +55,7 @@ async function alternate(context: Context, peers: readonly Peer[]): Promise<void
 
 /** What one more listener costs. Ours are stored before they are told; the baselines store nothing. */
 export async function w2FanOut(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, bareWs, bareSocketio]);
+  await alternate(context, [ours, inDialect(ours, "socketio"), bareWs, bareSocketio]);
 }
 
 export async function w2Compared(context: Context, ours: readonly Peer[]): Promise<void> {

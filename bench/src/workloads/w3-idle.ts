@@ -2,7 +2,7 @@ import { startCrowd } from "../generator/generator.ts";
 import { openInspector } from "../measure/inspector.ts";
 import { descriptorLimit, kernelBytes, residentBytes, usageOf } from "../measure/process-usage.ts";
 import { bareSocketio, bareWs } from "../peers/naive.ts";
-import type { Peer, Running } from "../peers/peer.ts";
+import { inDialect, type Peer, type Running } from "../peers/peer.ts";
 import { bottleneckOf, failed, inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
 
@@ -96,7 +96,7 @@ async function alternate(context: Context, peers: readonly Peer[]): Promise<void
 
 /** What one more connection costs that says nothing. */
 export async function w3Idle(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, bareWs, bareSocketio]);
+  await alternate(context, [ours, inDialect(ours, "socketio"), bareWs, bareSocketio]);
 }
 
 export async function w3Compared(context: Context, ours: readonly Peer[]): Promise<void> {

@@ -29,12 +29,14 @@ export type Driver = {
   /** Asks for a conversation of these users; the answer is an `opened` frame. */
   open(users: readonly string[]): string;
   openedConversation(payload: Buffer): string;
+  /** Where conversations are opened by a request: in place of the two above. */
+  openByRequest?(port: number, users: readonly string[]): Promise<string>;
   /** Makes the frames of one sender in one conversation. */
   sender(conversation: string, user: string): (number: number) => string;
   decode(payload: Buffer): Decoded;
 };
 
-export type DriverName = "websocket" | "naive-ws" | "naive-socketio";
+export type DriverName = "websocket" | "socketio" | "naive-ws" | "naive-socketio";
 
 /** The number of a message stands in its text and in its id as `~` and eight digits; nothing else holds a `~`. */
 export function mark(number: number): string {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import { Server, type Socket, type Transport } from "engine.io";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Link, type Wire } from "./link.ts";
@@ -34,6 +35,10 @@ export class Engine extends Server {
     this.#refusing = true;
   }
 
+  override handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    super.handleUpgrade(slim(request, socket), socket, head);
+  }
+
   protected override createTransport(
     name: "polling" | "websocket" | "webtransport",
     request: IncomingMessage & { readonly websocket?: WebSocket },
@@ -43,4 +48,21 @@ export class Engine extends Server {
     if (ws !== undefined) this.#wires.set(transport, { ws, socket });
     return transport;
   }
+}
+
+const NEEDED_HEADERS = [
+  "upgrade",
+  "sec-websocket-version",
+  "sec-websocket-key",
+  "sec-websocket-extensions",
+  "authorization",
+  "x-user-id",
+] as const;
+
+/** What engine.io and ws read of an upgrade's request, and no more: they keep it for as long as the connection lives. */
+function slim({ method, url, headers }: IncomingMessage, socket: Duplex): IncomingMessage {
+  const needed = Object.fromEntries(
+    NEEDED_HEADERS.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]),
+  );
+  return { method, url, headers: needed, socket, connection: socket } as unknown as IncomingMessage;
 }
