@@ -1,0 +1,25 @@
+import { encodeBody, type HeaderList, headerLine } from "../frames/encode.ts";
+import type { StompVersion } from "../frames/version.ts";
+import { type Spelling, spell } from "../transport.ts";
+import { messageRecord } from "./records.ts";
+
+/** A MESSAGE without what is personal in it. */
+export interface SharedMessage {
+  readonly topic: number;
+  readonly destination: string;
+  readonly id: string;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: HeaderList;
+}
+
+/** A record for all listeners of a topic that speak one version over one kind of transport. */
+export function encodeMessage(version: StompVersion, spelling: Spelling, message: SharedMessage): Buffer {
+  const { topic, destination, id, contentType, headers = [], body } = message;
+  let text =
+    headerLine(version, "destination", destination) +
+    headerLine(version, "message-id", id) +
+    headerLine(version, "content-type", contentType);
+  for (const [name, value] of headers) text += headerLine(version, name, value);
+  return messageRecord(topic, spell(spelling, text + encodeBody(body)));
+}
