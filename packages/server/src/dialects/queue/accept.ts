@@ -20,8 +20,8 @@ interface Posted {
 const FIELDS = ["sender_id", "receiver_id", "content"] as const;
 
 /**
- * The one request that comes ten thousand times a second. Past the framework, which on two cores costs as much as all
- * the rest: figures stand in docs/protocols/queue.md.
+ * The one request that comes ten thousand times a second: past the framework, which takes a fifth of what HTTP itself
+ * costs here, and without a promise but those of identity and door.
  */
 export function acceptRoute({ door, identity, log }: DialectParts, maxBodyBytes: number): RawRoute {
   const fail = (response: ServerResponse, error: unknown): void => {
@@ -38,7 +38,7 @@ export function acceptRoute({ door, identity, log }: DialectParts, maxBodyBytes:
     try {
       const { sender_id, receiver_id, content } = checked(body);
       const { headers } = request;
-      const query = queryOf(request.url);
+      const query = request.url === PATH ? undefined : queryOf(request.url);
       const caller = await identity.identify({ headers, query, bodyUser: sender_id });
       const key = headers["idempotency-key"];
       const { id } = await door.execute(caller, {
