@@ -2,17 +2,29 @@
  * What the door takes: commands may be refused and change something, queries change nothing. Ids are
  * numbers here: spelling them is a dialect's business.
  */
-import type { ConversationSettings, Message, MessageType, Metadata, Role, Status } from "./model.ts";
+import type {
+  Attachment,
+  ConversationSettings,
+  Message,
+  MessageType,
+  Metadata,
+  Role,
+  Status,
+} from "./model.ts";
 
 export interface SendMessage {
   readonly type: "send-message";
   readonly conversationId: number;
   readonly senderId: string;
   readonly idempotencyKey: string | null;
-  readonly messageType: Exclude<MessageType, "system">;
+  /** Null: what its attachments make it, `image` where all are images, else `file`; without any, `text`. */
+  readonly messageType: Exclude<MessageType, "system"> | null;
+  /** May be empty, or white space, where there are attachments. */
   readonly content: string;
   readonly parentId: number | null;
   readonly metadata: Metadata | null;
+  /** Files the sender has uploaded and not used yet, in the order they are shown; all of them go with it or none. */
+  readonly attachmentIds?: readonly string[];
   readonly clientTime: number | null;
   /** The session it came in on, if any: that one gets the ack and not the event. */
   readonly origin?: string;
@@ -41,6 +53,16 @@ export interface QueueMessage {
 export interface Queued {
   readonly id: number;
   readonly duplicate: boolean;
+}
+
+/** Keeps a file until a message of its uploader uses it; one that none uses is removed after a while. */
+export interface UploadAttachment {
+  readonly type: "upload-attachment";
+  readonly fileName: string;
+  /** What its sender says it is: refused where the content is something else. Null: says nothing. */
+  readonly contentType: string | null;
+  /** Read to its end or left, never kept; may throw a `Refusal` of its own. */
+  readonly content: AsyncIterable<Uint8Array>;
 }
 
 export interface EditMessage {
@@ -194,6 +216,7 @@ export interface UnreadCounts {
 export interface Commands {
   "send-message": [SendMessage, Stored];
   "queue-message": [QueueMessage, Queued];
+  "upload-attachment": [UploadAttachment, Attachment];
   "edit-message": [EditMessage, MessageChanged];
   "delete-message": [DeleteMessage, MessageChanged];
   react: [React, Reacted];

@@ -4,7 +4,7 @@
  */
 import type { ConversationHead, Marks, Message, Participant, Status } from "./model.ts";
 
-interface Tick {
+export interface Tick {
   readonly conversationId: number;
   /** The tick of this change. */
   readonly seq: number;

@@ -9,6 +9,24 @@ export type Status = "online" | "away" | "dnd" | "offline";
 /** An object a client keeps with its message: at most MAX_METADATA_BYTES of JSON, five levels deep. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
+/** A file that belongs to a message. Where it is had from, and for how long, is said by whoever shows it. */
+export interface Attachment {
+  /** A UUID that nobody can guess; it is no permission. */
+  readonly id: string;
+  readonly fileName: string;
+  /** What the content is, whatever its sender called it. */
+  readonly contentType: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Pixels, as it is shown; null where it is no image we can measure. */
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly hasThumbnail: boolean;
+}
+
+/** How many files one message carries at most. */
+export const MAX_ATTACHMENTS = 20;
+
 export interface Message {
   readonly id: number;
   readonly conversationId: number;
@@ -29,6 +47,8 @@ export interface Message {
   /** The participants its content names, each once, in order of their first place in it. */
   readonly mentions: readonly string[];
   readonly metadata: Metadata | null;
+  /** Null where there are none; gone with a deleted message. */
+  readonly attachments: readonly Attachment[] | null;
   /** Count by emoji; null where there are none. */
   readonly reactions: Readonly<Record<string, number>> | null;
   readonly idempotencyKey: string | null;

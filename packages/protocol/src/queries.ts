@@ -1,4 +1,4 @@
-import type { ConversationHead, Message } from "./model.ts";
+import type { Attachment, ConversationHead, Message } from "./model.ts";
 
 /** A page of a conversation's messages: of `before`, `after` and `around` at most one is given. */
 export interface ReadHistory {
@@ -193,6 +193,40 @@ export interface ReadClock {
   readonly conversationId: number;
 }
 
+/** Messages with attachments, newest first. */
+export interface ReadFiles {
+  readonly type: "read-files";
+  readonly conversationId: number;
+  /** Exclusive; null: from the newest. */
+  readonly before: MessageReference | null;
+  readonly limit: number;
+}
+
+/** One file of a message that the caller may see, else `not_found`. */
+export interface OpenAttachment {
+  readonly type: "open-attachment";
+  readonly attachmentId: string;
+  readonly variant: AttachmentVariant;
+}
+
+export type AttachmentVariant = "file" | "thumbnail";
+
+export interface OpenedAttachment {
+  readonly attachment: Attachment;
+  /** Of the variant asked for, as is `size`. */
+  readonly contentType: string;
+  readonly size: number;
+  /** The bytes from `first` to `last`, both in it. */
+  read(range: { readonly first: number; readonly last: number }): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Where the file store itself gives it out, for a minute, under these headers; null where it does not.
+   */
+  link(headers: {
+    readonly contentType: string;
+    readonly contentDisposition: string;
+  }): Promise<string | null>;
+}
+
 /** Each query with its answer. */
 export interface Queries {
   "read-history": [ReadHistory, HistoryPage];
@@ -208,6 +242,8 @@ export interface Queries {
   "find-message": [FindMessage, Message];
   "locate-message": [LocateMessage, Message];
   "read-clock": [ReadClock, { readonly seq: number }];
+  "read-files": [ReadFiles, HistoryPage];
+  "open-attachment": [OpenAttachment, OpenedAttachment];
 }
 export type QueryName = keyof Queries;
 export type Query = Queries[QueryName][0];

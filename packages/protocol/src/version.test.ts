@@ -17,6 +17,18 @@ const message: Required<MessagePayload> = {
   parent_id: null,
   metadata: null,
   mentions: [""],
+  attachments: [
+    {
+      id: "",
+      file_name: "",
+      content_type: "",
+      size: 0,
+      width: null,
+      height: null,
+      url: "",
+      thumbnail_url: null,
+    },
+  ],
   reactions: { "": 0 },
   seq: 0,
   rev: 0,

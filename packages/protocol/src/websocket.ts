@@ -26,6 +26,8 @@ export const CLIENT_EVENTS = {
     ),
     parent_id: Type.Optional(Type.Union([Id, Type.Null()])),
     metadata: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
+    /** Of files uploaded before; each can be used once. */
+    attachment_ids: Type.Optional(Type.Array(Type.String())),
   }),
   "message.edit": Type.Object({ conversation_id: Id, message_id: Id, content: Type.String() }),
   "message.delete": Type.Object({ conversation_id: Id, message_id: Id }),
@@ -63,6 +65,18 @@ export type ClientPayload<N extends ClientEventName> = Static<(typeof CLIENT_EVE
 /** A request id: paired with its answer, otherwise meaningless here. */
 export type RequestId = string | number;
 
+export interface AttachmentPayload {
+  readonly id: string;
+  readonly file_name: string;
+  readonly content_type: string;
+  readonly size: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  /** A path on this server, had with the token that one connects with. */
+  readonly url: string;
+  readonly thumbnail_url: string | null;
+}
+
 export interface MessagePayload {
   readonly conversation_id: string;
   readonly sender_id: string;
@@ -79,6 +93,7 @@ export interface MessagePayload {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   /** User ids of the participants that the content names. */
   readonly mentions: readonly string[];
+  readonly attachments: readonly AttachmentPayload[];
   readonly reactions: Readonly<Record<string, number>>;
   readonly seq: number;
   readonly rev: number;

@@ -136,6 +136,12 @@ function checkTogether(config: Config, problems: string[]): void {
   if (capriciousUnavailablePercent + capriciousTimeoutPercent + capriciousAfterPercent > 100) {
     problems.push("CAPRICIOUS_*_PERCENT: unavailable, timeout and after are more than 100 together");
   }
+  if (
+    config.blobsUrl?.startsWith("s3:") &&
+    (config.s3AccessKeyId === null || config.s3SecretAccessKey === null)
+  ) {
+    problems.push("BLOBS_URL: a bucket needs S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY");
+  }
   if (config.mode === "jwt") return;
   if (!isLoopbackHost(config.host)) {
     problems.push(

@@ -3,7 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import pg from "pg";
 import { Registry } from "prom-client";
+import { openBlobs } from "./adapters/blobs/open-blobs.ts";
 import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
+import { createFileIntake } from "./adapters/files/file-intake.ts";
+import { loadImages } from "./adapters/files/images.ts";
 import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
 import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
@@ -12,6 +15,7 @@ import { connectStore, type PostgresStore } from "./adapters/store/postgres-stor
 import { createCapricious } from "./capricious/capricious.ts";
 import { VERSION } from "./cli/version.ts";
 import type { Config, Mode } from "./config.ts";
+import { startAttachmentSweep } from "./core/attachments/sweep-attachments.ts";
 import { createDoor } from "./core/door.ts";
 import type { Log } from "./core/ports/log.ts";
 import { StartupError } from "./core/ports/startup-error.ts";
@@ -28,11 +32,13 @@ import type { Dialect } from "./dialects/dialect.ts";
 import { createQueueDialect } from "./dialects/queue/dialect.ts";
 import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
+import { attachmentsScope } from "./dialects/stomp/attachments.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { createIdentity } from "./http/identity.ts";
 import { createListener } from "./http/listener.ts";
 import { readOrMakeOpenSecret } from "./http/open-secret.ts";
 import { sharedRoutes } from "./http/shared-routes.ts";
+import { createSignedLinks } from "./http/signed-links.ts";
 import { registerMetrics } from "./metrics.ts";
 import { createBot } from "./sandbox/bot.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
@@ -59,6 +65,8 @@ const MAX_DIRECTS = 100_000;
 const DIRECTS_MS = 600_000;
 /** What the last batches made is handed to the sockets before they are closed. */
 const FLUSH_MS = 50;
+/** Between two looks for files that no message uses; those of deleted messages go as late as this. */
+const ATTACHMENT_SWEEP_MS = 300_000;
 
 /** For what is measured and not told: a clock that is set does not go through it. */
 const elapsed = (): number => performance.now();
@@ -132,6 +140,13 @@ async function startOver(
     log,
   });
   const typing = createTyping(bus, config.typingTtlSeconds * 1_000, elapsed);
+  const blobs = openBlobs({
+    url: config.blobsUrl,
+    dataDir,
+    accessKeyId: config.s3AccessKeyId,
+    secretAccessKey: config.s3SecretAccessKey,
+  });
+  const maxFileBytes = config.maxFileSizeMb * 1024 * 1024;
   const door = createDoor({
     reader: store.reader,
     writer,
@@ -144,6 +159,11 @@ async function startOver(
     typing,
     messageLimit: createRateLimit(config.rateLimitMessages, elapsed),
     reactionLimit: createRateLimit(config.rateLimitReactions, elapsed),
+    attachments: store.attachments,
+    blobs,
+    intake: createFileIntake({ directory: join(dataDir, "uploads"), images: await loadImages(log) }),
+    uploadLimit: createRateLimit(config.rateLimitUploads, elapsed),
+    fileLimits: { maxBytes: maxFileBytes, allowedTypes: config.allowedFileTypes },
     contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
     maxParticipants: config.maxParticipants,
   });
@@ -162,6 +182,14 @@ async function startOver(
     },
   });
   await sweep.run();
+  const attachmentSweep = startAttachmentSweep({
+    attachments: store.attachments,
+    blobs,
+    orphanMs: config.attachmentOrphanHours * 3_600_000,
+    intervalMs: ATTACHMENT_SWEEP_MS,
+    now,
+    log,
+  });
 
   const identity = createIdentity({
     mode: config.mode,
@@ -187,6 +215,7 @@ async function startOver(
     door,
     listen: createListen({ hub, reader: store.ticks, presence, users }),
     identity,
+    links: createSignedLinks(await store.secret("links"), now),
     log,
     now,
   };
@@ -205,6 +234,7 @@ async function startOver(
     ),
     createWebSocketDialect(capricious.parts("websocket", parts), config),
   ];
+  listener.addScope(attachmentsScope(parts, maxFileBytes));
   for (const { scopes, upgrades, raw } of dialects) {
     scopes.forEach(listener.addScope);
     upgrades.forEach(listener.addUpgrade);
@@ -235,6 +265,7 @@ async function startOver(
       await presence.drain();
       await writer.drain();
       await sweep.stop();
+      await attachmentSweep.stop();
       await store.close();
       await embedded?.stop();
     },

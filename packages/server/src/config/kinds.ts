@@ -99,6 +99,25 @@ export function list(items: string, isItem: (item: string) => boolean): Kind<rea
   };
 }
 
+/** A media type or a family of them: `image/png`, `image/*`. */
+export function isTypePattern(item: string): boolean {
+  return /^([a-z0-9!#$&^_.+-]+\/([a-z0-9!#$&^_.+-]+|\*)|\*)$/.test(item);
+}
+
+/** A directory, or a bucket as `s3://bucket/prefix?endpoint=https://…&region=…`. */
+export function isBlobsUrl(given: string): boolean {
+  if (!/^[a-z0-9+.-]+:\/\//i.test(given)) return given !== "";
+  const parsed = URL.parse(given);
+  if (parsed?.protocol !== "s3:" || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(parsed.host)) return false;
+  if (parsed.username !== "" || parsed.hash !== "") return false;
+  const known = ["endpoint", "region", "path-style", "redirect"];
+  const endpoint = parsed.searchParams.get("endpoint");
+  return (
+    [...parsed.searchParams.keys()].every((name) => known.includes(name)) &&
+    (endpoint === null || /^https?:$/.test(URL.parse(endpoint)?.protocol ?? ""))
+  );
+}
+
 export function url(expected: string, isGood: (url: URL) => boolean): Kind<string> {
   return {
     expected,

@@ -3,9 +3,11 @@ import {
   choice,
   integer,
   isAddressRange,
+  isBlobsUrl,
   isHostEntry,
   isLoopbackHost,
   isOrigin,
+  isTypePattern,
   type Kind,
   list,
   perMinute,
@@ -86,6 +88,27 @@ export const OPTIONS = {
       aliases: ["NEON_DB_URL"],
     },
   ),
+  BLOBS_URL: optional(
+    {
+      expected: "a directory, or s3://bucket/prefix?endpoint=https://…&region=…",
+      parse: (given) => (isBlobsUrl(given) ? given : undefined),
+    },
+    {
+      group: "Data",
+      text: "Where files are kept: a directory (all processes must see the same one), or a bucket of S3 or what speaks like it, as s3://bucket/prefix?endpoint=https://…&region=…; path-style=off puts the bucket into the host name, redirect=off serves files through this server instead of links to the bucket. Without it, blobs in DATA_DIR.",
+    },
+  ),
+  S3_ACCESS_KEY_ID: optional(text("an access key id"), {
+    group: "Data",
+    text: "Access key of the bucket in BLOBS_URL.",
+    aliases: ["AWS_ACCESS_KEY_ID"],
+  }),
+  S3_SECRET_ACCESS_KEY: optional(text("a secret access key"), {
+    group: "Data",
+    text: "Secret of that access key.",
+    secret: true,
+    aliases: ["AWS_SECRET_ACCESS_KEY"],
+  }),
   DATABASE_READ_CONNECTIONS: option(integer(1, 64), "2", {
     group: "Data",
     text: "Connections that serve reads.",
@@ -128,6 +151,19 @@ export const OPTIONS = {
     group: "Limits",
     text: "Reactions a user may add or remove in a minute.",
   }),
+  RATE_LIMIT_UPLOADS: option(perMinute(), "10", {
+    group: "Limits",
+    text: "Files a user may upload in a minute.",
+    openFallback: "off",
+  }),
+  MAX_FILE_SIZE_MB: option(integer(1, 4_096), "25", {
+    group: "Limits",
+    text: "Largest file, in MiB.",
+  }),
+  ALLOWED_FILE_TYPES: option(list("media types such as image/png or image/*", isTypePattern), "", {
+    group: "Limits",
+    text: "Types of files that are taken, by their content; without any, all are.",
+  }),
   MAX_MESSAGE_LENGTH: option(integer(1, 100_000), "10000", {
     group: "Limits",
     text: "Longest message, in Unicode code points.",
@@ -161,6 +197,10 @@ export const OPTIONS = {
     text: "Participants of one conversation.",
   }),
 
+  ATTACHMENT_ORPHAN_HOURS: option(integer(1, 720), "24", {
+    group: "Behaviour",
+    text: "Hours after which an uploaded file that no message uses is removed.",
+  }),
   TYPING_TTL_SECONDS: option(integer(1, 60), "5", {
     group: "Behaviour",
     text: "Seconds after which a user who was typing no longer is, unless said again.",

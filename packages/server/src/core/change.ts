@@ -18,6 +18,8 @@ const REFUSALS: Readonly<
   deleted: ["conflict", "The message is deleted"],
   last_owner: ["conflict", "The last owner cannot go while others stay"],
   too_many: ["invalid", "That is more than there may be"],
+  no_attachment: ["not_found", "There is no such attachment of yours"],
+  attachment_used: ["conflict", "An attachment is part of another message already"],
   key_reused: ["key_reused", "This idempotency key was used with different content"],
 };
 

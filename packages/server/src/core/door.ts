@@ -1,5 +1,7 @@
 import type { Command, CommandName, Commands, ResultOf } from "@parlance/protocol/commands.ts";
 import type { AnswerOf, Queries, Query, QueryName } from "@parlance/protocol/queries.ts";
+import { openAttachment, readFiles } from "./attachments/read-attachments.ts";
+import { uploadAttachment } from "./attachments/upload-attachment.ts";
 import type { Caller } from "./caller.ts";
 import { addParticipants, removeParticipant, setRole } from "./conversations/change-participants.ts";
 import { findDirect } from "./conversations/find-direct.ts";
@@ -53,6 +55,7 @@ type QueryTable = {
 const COMMANDS: CommandTable = {
   "send-message": sendMessage,
   "queue-message": queueMessage,
+  "upload-attachment": uploadAttachment,
   "edit-message": editMessage,
   "delete-message": deleteMessage,
   "pin-message": pinMessage,
@@ -83,6 +86,8 @@ const QUERIES: QueryTable = {
   "find-direct": findDirect,
   "read-clock": readClock,
   "locate-message": locateMessage,
+  "read-files": readFiles,
+  "open-attachment": openAttachment,
 };
 
 type UseCase<C extends Command> = (

@@ -1,4 +1,8 @@
+import type { FileLimits } from "./attachments/upload-attachment.ts";
 import type { ContentLimits } from "./messages/content.ts";
+import type { AttachmentStore } from "./ports/attachment-store.ts";
+import type { Blobs } from "./ports/blobs.ts";
+import type { FileIntake } from "./ports/file-intake.ts";
 import type { Queue } from "./ports/queue.ts";
 import type { Ids, Reader } from "./ports/reader.ts";
 import type { Writer } from "./ports/writer.ts";
@@ -23,6 +27,11 @@ export interface Parts {
   readonly typing: Typing;
   readonly messageLimit: RateLimit;
   readonly reactionLimit: RateLimit;
+  readonly attachments: AttachmentStore;
+  readonly blobs: Blobs;
+  readonly intake: FileIntake;
+  readonly uploadLimit: RateLimit;
+  readonly fileLimits: FileLimits;
   readonly contentLimits: ContentLimits;
   readonly maxParticipants: number;
 }

@@ -6,6 +6,7 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Message, Role } from "@parlance/protocol/model.ts";
 import type { Caller } from "./caller.ts";
+import type { KnownAttachment } from "./ports/attachment-store.ts";
 import type { Standing } from "./ports/reader.ts";
 
 export type Answer = Refusal | null;
@@ -59,6 +60,11 @@ export function maySend(standing: Standing | null, isReply: boolean): Answer {
 /** @param parent a message that the sender may see */
 export function mayReply(parent: Message): Answer {
   return parent.deletedAt === null ? null : new Refusal("conflict", "The message is deleted");
+}
+
+/** Files are sent where that is allowed, of the types and sizes that are. */
+export function mayAttach(_standing: Standing, _files: readonly KnownAttachment[]): Answer {
+  return null;
 }
 
 export function mayEdit(caller: Caller, message: Message): Answer {

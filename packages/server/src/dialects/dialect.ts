@@ -5,6 +5,7 @@ import type { Listen } from "../delivery/listen.ts";
 import type { Identity } from "../http/identity.ts";
 import type { RawRoute } from "../http/raw-routes.ts";
 import type { RouteScope } from "../http/scopes.ts";
+import type { SignedLinks } from "../http/signed-links.ts";
 import type { UpgradePath } from "../http/upgrades.ts";
 
 /** What every dialect is given: the ways in, and who somebody is. */
@@ -12,6 +13,7 @@ export interface DialectParts {
   readonly door: Door;
   readonly listen: Listen;
   readonly identity: Identity;
+  readonly links: SignedLinks;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;

@@ -12,8 +12,8 @@ export const SECURITY_HEADERS = {
 } as const satisfies OutgoingHttpHeaders;
 
 const ALLOWED_HEADERS =
-  "authorization, content-type, idempotency-key, last-event-id, x-capricious, x-user-id";
-const EXPOSED_HEADERS = "retry-after, x-request-id";
+  "authorization, content-type, idempotency-key, last-event-id, range, x-capricious, x-file-name, x-user-id";
+const EXPOSED_HEADERS = "accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id";
 const PREFLIGHT_SECONDS = "600";
 
 /** Headers of the answer that pages of other origins need to read it. No credentials: we use no cookies. */

@@ -36,7 +36,9 @@ export interface Listener {
 }
 
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const BODY_TIMEOUT_MS = 30_000;
+/** Of uploads, and of what else a body's timeout does not end. */
+const REQUEST_TIMEOUT_MS = 600_000;
 /** How often Node looks for requests over these times; its default of 30 s would make 10 s mean 40 s. */
 const TIMEOUT_CHECK_MS = 1000;
 /** Over the 60 s after which common proxies give up an idle connection: the proxy should be first. */
@@ -73,6 +75,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         if (draining) response.setHeader("connection", "close");
         underWay.note(request, response);
         const path = pathOf(request.url);
+        if (!scopes.isUpload(path)) watchBody(request);
         const raw = rawRoutes.find(path, request.method ?? "");
         if (raw === undefined) {
           handler(request, response);
@@ -85,6 +88,17 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
       }),
   });
   const { server } = app;
+
+  /** Ends a request whose body does not come to its end in time. */
+  function watchBody(request: IncomingMessage): void {
+    const { headers } = request;
+    if ((headers["content-length"] ?? "0") === "0" && headers["transfer-encoding"] === undefined) return;
+    const timer = setTimeout(() => {
+      if (!request.complete) server.emit("clientError", tooSlow(), request.socket);
+    }, BODY_TIMEOUT_MS);
+    request.once("close", () => clearTimeout(timer));
+  }
+
   server.on("upgrade", upgrades.handle);
 
   async function drain(withinMs: number): Promise<void> {
@@ -141,6 +155,10 @@ function makeServer(handler: (request: IncomingMessage, response: ServerResponse
   server.maxHeadersCount = 0;
   return server;
 }
+
+/** As Node's own looks. */
+const tooSlow = (): Error =>
+  Object.assign(new Error("Request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
 
 async function openPort(server: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {

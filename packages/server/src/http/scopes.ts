@@ -10,6 +10,8 @@ export interface RouteScope {
   readonly errorShape: ErrorShape;
   /** Where the dialect's document has another status than the common one. */
   readonly status?: Partial<Record<ErrorCode, number>>;
+  /** Paths whose bodies may be long under way: their routes read them as they come, and watch over their pace. */
+  readonly uploads?: readonly string[];
   /** Adds the routes to a Fastify scope of their own: hooks and body parsers added there stay there. */
   readonly routes: (app: App) => void;
 }
@@ -18,6 +20,7 @@ export interface ScopeRegister {
   add(scope: RouteScope): void;
   addRoute(url: string, methods: readonly string[]): void;
   scopeOf(path: string): Pick<RouteScope, "errorShape" | "status">;
+  isUpload(path: string): boolean;
   /** Methods that some route takes at a path; empty where the path is unknown. */
   methodsOf(path: string): readonly string[];
 }
@@ -26,10 +29,12 @@ const SHARED = { errorShape: sharedErrorShape };
 
 export function createScopeRegister(): ScopeRegister {
   const byPrefix: [string, RouteScope][] = [];
+  const uploads = new Set<string>();
   const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
   return {
     add(scope) {
       byPrefix.push(...scope.prefixes.map((prefix): [string, RouteScope] => [prefix, scope]));
+      for (const path of scope.uploads ?? []) uploads.add(path);
       byPrefix.sort(([a], [b]) => b.length - a.length);
     },
     addRoute(url, methods) {
@@ -39,6 +44,7 @@ export function createScopeRegister(): ScopeRegister {
       const found = byPrefix.find(([prefix]) => path === prefix || path.startsWith(`${prefix}/`));
       return found?.[1] ?? SHARED;
     },
+    isUpload: (path) => uploads.has(path),
     methodsOf(path) {
       const found = routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
       return [...new Set(found)];

@@ -1,7 +1,7 @@
-import type { ConversationChanged, Event, MessageStored, MessageUpdated } from "@parlance/protocol/events.ts";
+import type { ConversationChanged, Event, MessageStored, MessageUpdated, Tick } from "@parlance/protocol/events.ts";
 import type { Message } from "@parlance/protocol/model.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
-import type { Appended, Changed } from "../core/ports/message-log.ts";
+import type { Appended, Change, Changed } from "../core/ports/message-log.ts";
 import type { ChangeEntry, DraftEntry } from "./entry.ts";
 
 /** Tells the bus what a committed batch did: events by conversation, in order of their ticks. */
@@ -35,19 +35,7 @@ export function createAnnounce(bus: Bus): Announce {
         const conversationId = outcome.conversationId ?? change.conversationId;
         if (message !== undefined) {
           const tick = { conversationId, seq, xid, message };
-          gather(
-            byConversation,
-            change.kind === "react"
-              ? {
-                  ...tick,
-                  type: "reaction.changed",
-                  userId: change.by,
-                  userName: change.byName ?? null,
-                  emoji: change.emoji,
-                  added: reacted,
-                }
-              : { ...tick, type: "message.updated", change: wordFor(change) },
-          );
+          gather(byConversation, messageEvent(change, tick, reacted));
         } else if (head !== undefined) {
           const added =
             change.kind === "open" ? head.participants : change.kind === "add" ? (participants ?? []) : [];
@@ -81,6 +69,28 @@ function wordFor(change: ChangeEntry["change"]): MessageUpdated["change"] & stri
 
 const NOBODY: readonly string[] = [];
 
+function messageEvent(change: Change, tick: Tick & { readonly message: Message }, reacted: boolean): Event {
+  switch (change.kind) {
+    case "react":
+      return {
+        ...tick,
+        type: "reaction.changed",
+        userId: change.by,
+        userName: change.byName ?? null,
+        emoji: change.emoji,
+        added: reacted,
+      };
+    case "send":
+      return {
+        ...tick,
+        type: "message.stored",
+        ...(change.origin !== undefined && { origin: change.origin }),
+      };
+    default:
+      return { ...tick, type: "message.updated", change: wordFor(change) };
+  }
+}
+
 function gather(byConversation: Map<number, Event[]>, event: Event): void {
   const events = byConversation.get(event.conversationId);
   if (events === undefined) byConversation.set(event.conversationId, [event]);
@@ -102,6 +112,7 @@ function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at
     replyCount: 0,
     mentions: draft.mentions ?? NOBODY,
     metadata: draft.metadata,
+    attachments: null,
     reactions: null,
     idempotencyKey: draft.idempotencyKey,
     clientTime: draft.clientTime,

@@ -1,3 +1,7 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createDirectoryBlobs } from "../../src/adapters/blobs/directory-blobs.ts";
+import { createFileIntake } from "../../src/adapters/files/file-intake.ts";
 import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
 import { createStoreQueue } from "../../src/adapters/queue/store-queue.ts";
 import type { Caller } from "../../src/core/caller.ts";
@@ -15,7 +19,9 @@ import type { WritingNode } from "./node.ts";
 /** The door of a node without faces and without limits but those given. */
 export function openDoor(
   { store, writer, bus }: WritingNode,
-  over: Partial<Pick<Parts, "messageLimit" | "reactionLimit">> = {},
+  over: Partial<
+    Pick<Parts, "messageLimit" | "reactionLimit" | "uploadLimit" | "blobs" | "intake" | "fileLimits">
+  > = {},
 ): Door {
   return createDoor({
     reader: store.reader,
@@ -36,6 +42,11 @@ export function openDoor(
     typing: createTyping(bus, 5_000, Date.now),
     messageLimit: createRateLimit(null, Date.now),
     reactionLimit: createRateLimit(null, Date.now),
+    attachments: store.attachments,
+    blobs: createDirectoryBlobs(join(tmpdir(), "pl-blobs")),
+    intake: createFileIntake({ directory: join(tmpdir(), "pl-uploads"), images: null }),
+    uploadLimit: createRateLimit(null, Date.now),
+    fileLimits: { maxBytes: 1024 * 1024, allowedTypes: [] },
     contentLimits: { maxLength: 10_000, maxMetadataBytes: 8_192 },
     maxParticipants: 100,
     ...over,

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { AttachmentStore } from "../../core/ports/attachment-store.ts";
 import type { Log } from "../../core/ports/log.ts";
 import { type MarkLog, type MessageLog, StoreError } from "../../core/ports/message-log.ts";
 import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
@@ -6,6 +7,7 @@ import type { TickReader } from "../../core/ports/tick-reader.ts";
 import { readEpoch } from "./epoch.ts";
 import { createIds } from "./id-blocks.ts";
 import { createLine, type Line, type Query } from "./line.ts";
+import { createAttachmentStore, createSecrets } from "./postgres-attachments.ts";
 import { createMessageLog } from "./postgres-message-log.ts";
 import { createReader, createUserStore } from "./postgres-reader.ts";
 import { createTickReader } from "./postgres-tick-reader.ts";
@@ -28,6 +30,9 @@ export interface PostgresStore {
   readonly ticks: TickReader;
   readonly users: UserStore;
   readonly ids: Ids;
+  readonly attachments: AttachmentStore;
+  /** A key by its name, that all processes over this database share; made where there is none. */
+  readonly secret: (name: string) => Promise<Buffer>;
   /** Commits something: rejects where nothing can be stored. */
   probe(): Promise<void>;
   close(): Promise<void>;
@@ -81,6 +86,8 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     reader: createReader(read),
     ticks: createTickReader(read, async () => epoch),
     users: createUserStore(read),
+    attachments: createAttachmentStore(read),
+    secret: createSecrets(read),
     ids,
     async probe() {
       await marking.query("select pg_current_xact_id()");

@@ -12,9 +12,9 @@ const MAX_METADATA_DEPTH = 5;
 const MAX_KEY_LENGTH = 255;
 
 /** Content is kept byte for byte or refused: nothing is trimmed, folded or replaced. */
-export function checkContent(content: string, { maxLength }: ContentLimits): void {
+export function checkContent(content: string, { maxLength }: ContentLimits, hasAttachments = false): void {
   checkText(content, "content");
-  if (!/\S/u.test(content)) throw new Refusal("invalid", "content is empty");
+  if (!hasAttachments && !/\S/u.test(content)) throw new Refusal("invalid", "content is empty");
   // A code point is one or two code units, so only texts between the two lengths need counting.
   if (content.length > 2 * maxLength || (content.length > maxLength && [...content].length > maxLength)) {
     throw new Refusal("invalid", `content is longer than ${maxLength} characters`);

@@ -37,16 +37,16 @@ export async function readHistory(
     (await parts.reader.historyAfter({ conversationId, afterSeq, fromSeq, limit: limit + 1 })).toReversed();
 
   if (around !== undefined) {
-    const { seq } = await resolve(parts, standing, around);
+    const { seq } = await resolveMessage(parts, standing, around);
     const [above, below] = await Promise.all([newer(seq), older(seq + 1)]);
     return windowOf(above, below, limit);
   }
   if (after !== undefined) {
-    const found = await newer((await resolve(parts, standing, after)).seq);
+    const found = await newer((await resolveMessage(parts, standing, after)).seq);
     // The message it is after is an older one.
     return { messages: found.slice(-limit), more: true, moreNewer: found.length > limit };
   }
-  const found = await older(before === null ? null : (await resolve(parts, standing, before)).seq);
+  const found = await older(before === null ? null : (await resolveMessage(parts, standing, before)).seq);
   return { messages: found.slice(0, limit), more: found.length > limit, moreNewer: before !== null };
 }
 
@@ -98,7 +98,7 @@ export async function readPage(
 }
 
 export async function findMessage(parts: ReadParts, caller: Caller, query: FindMessage): Promise<Message> {
-  return await resolve(parts, await readable(parts, caller, query.conversationId), query.reference);
+  return await resolveMessage(parts, await readable(parts, caller, query.conversationId), query.reference);
 }
 
 /** What is there and not for the caller is not found, whether the caller takes part or not. */
@@ -116,7 +116,7 @@ export async function locateMessage(
 
 /** Reads ask the store how the caller stands: a removal counts at once. */
 export async function readable(
-  { standings }: ReadParts,
+  { standings }: Pick<Parts, "standings">,
   caller: Caller,
   conversationId: number,
 ): Promise<Standing> {
@@ -126,8 +126,9 @@ export async function readable(
   return standing as Standing;
 }
 
-async function resolve(
-  { reader }: ReadParts,
+/** The message that a reference means, if whoever stands so may see it. */
+export async function resolveMessage(
+  { reader }: Pick<Parts, "reader">,
   standing: Standing,
   reference: MessageReference,
 ): Promise<Message> {

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { SendMessage, Stored } from "@parlance/protocol/commands.ts";
 import type { ParentPreview } from "@parlance/protocol/model.ts";
+import { findFiles, sendWithFiles, typeOfFiles } from "../attachments/attach.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { maySend, maySendAs, mayTakePart } from "../policy.ts";
@@ -16,15 +17,31 @@ export type SendParts = Pick<
 
 /** Stores a message once, however often it is sent under its key. */
 export function sendMessage(
-  parts: SendParts & Pick<Parts, "writer">,
+  parts: SendParts & Pick<Parts, "writer" | "attachments">,
   caller: Caller,
   command: SendMessage,
   accepted?: () => void,
 ): Promise<Stored> {
+  if (filesOf(command).length > 0) return sendFiles(parts, caller, command);
   return giveDraft(parts, caller, command, (draft) => {
     const storing = parts.writer.send(draft, command.origin);
     accepted?.();
     return storing;
+  });
+}
+
+async function sendFiles(
+  parts: SendParts & Pick<Parts, "writer" | "attachments">,
+  caller: Caller,
+  command: SendMessage,
+): Promise<Stored> {
+  const ids = filesOf(command);
+  const files = await findFiles(parts, ids);
+  return await giveDraft(parts, caller, command, async (draft) => {
+    const type = command.messageType ?? typeOfFiles(files);
+    const { message, duplicate } = await sendWithFiles(parts, { ...draft, type }, files, ids, command.origin);
+    const { conversationId, id, seq, createdAt } = message;
+    return { conversationId, id, seq, at: createdAt, duplicate };
   });
 }
 
@@ -37,11 +54,12 @@ export function checkMessage(
     content,
     idempotencyKey,
     metadata,
-  }: Pick<SendMessage, "senderId" | "content" | "idempotencyKey" | "metadata">,
+    attachmentIds,
+  }: Pick<SendMessage, "senderId" | "content" | "idempotencyKey" | "metadata" | "attachmentIds">,
 ): void {
   const foreign = maySendAs(caller, senderId);
   if (foreign !== null) throw foreign;
-  checkContent(content, contentLimits);
+  checkContent(content, contentLimits, (attachmentIds?.length ?? 0) > 0);
   if (idempotencyKey !== null) checkKey(idempotencyKey);
   if (metadata !== null) checkMetadata(metadata, contentLimits);
 }
@@ -96,7 +114,7 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
     senderName,
     idempotencyKey,
     contentHash: idempotencyKey === null ? null : hashOf(command),
-    type: command.messageType,
+    type: command.messageType ?? "text",
     content,
     parentId,
     parent,
@@ -119,11 +137,18 @@ async function isRepeat(
   return earlier.some((message) => message.senderId === senderId);
 }
 
+const NONE: readonly string[] = [];
+const filesOf = ({ attachmentIds }: SendMessage): readonly string[] => attachmentIds ?? NONE;
+
 const HASH_DIGITS = 12;
 
 /** 48 bits over everything that is the content; the client's own time is not. */
-function hashOf({ messageType, content, parentId, metadata }: SendMessage): number {
+function hashOf(command: SendMessage): number {
+  const { messageType, content, parentId, metadata } = command;
+  const files = filesOf(command).length === 0 ? "" : `\0${filesOf(command).join()}`;
   const rest = parentId === null && metadata === null ? "" : `\0${parentId}\0${JSON.stringify(metadata)}`;
+  // What the files make it stays out: a repeat may come when they are gone.
+  const type = messageType ?? (files === "" ? "text" : "");
   // As hex: making a buffer of it takes three times as long as the hash.
-  return Number.parseInt(hash("sha256", `${messageType}\0${content}${rest}`).slice(0, HASH_DIGITS), 16);
+  return Number.parseInt(hash("sha256", `${type}\0${content}${rest}${files}`).slice(0, HASH_DIGITS), 16);
 }

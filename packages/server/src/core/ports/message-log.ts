@@ -113,18 +113,35 @@ export type Change =
       readonly emoji: string;
       readonly add: boolean | "toggle";
       readonly maxEmoji: number;
+    })
+  /** A message with files: stored like any other, in one transaction with their being used. */
+  | (ChangeBase & {
+      readonly kind: "send";
+      readonly by: string;
+      readonly draft: Draft;
+      readonly attachmentIds: readonly string[];
+      readonly origin?: string;
     });
 
 export type ChangeOutcome =
   /** The standing that policy was asked with is no longer so: ask again. */
   | { readonly stale: true }
-  | { readonly refused: "not_found" | "deleted" | "last_owner" | "too_many" | "key_reused" }
+  | {
+      readonly refused:
+        | "not_found"
+        | "deleted"
+        | "last_owner"
+        | "too_many"
+        | "key_reused"
+        | "no_attachment"
+        | "attachment_used";
+    }
   | {
       readonly seq: number;
       readonly changed: boolean;
       /** `open`: the conversation found or made. */
       readonly conversationId?: number;
-      /** edit, delete, pin, react. */
+      /** edit, delete, pin, react, send. */
       readonly message?: Message;
       /** react: whether it is there now. */
       readonly added?: boolean;

@@ -64,7 +64,7 @@ export function messageFrame(event: "message.receive" | "message.updated", m: Me
     `{"event":"${event}","payload":{"conversation_id":"${m.conversation_id}","sender_id":${text(m.sender_id)}` +
       `,"message_id":${text(m.message_id)},"content":${text(m.content)},"timestamp":${m.timestamp},"id":"${m.id}"` +
       `,"sender_name":${text(m.sender_name)},"message_type":"${m.message_type}","parent_id":${text(m.parent_id)}` +
-      `,"metadata":${text(m.metadata)},"mentions":${text(m.mentions)},"reactions":${text(m.reactions)},"seq":${m.seq},"rev":${m.rev}` +
+      `,"metadata":${text(m.metadata)},"mentions":${text(m.mentions)},"attachments":${text(m.attachments)},"reactions":${text(m.reactions)},"seq":${m.seq},"rev":${m.rev}` +
       `,"created_at":${m.created_at},"edited_at":${m.edited_at},"deleted_at":${m.deleted_at}${pinned}}}`,
   );
 }

@@ -1,6 +1,7 @@
+import { attachmentPath } from "@parlance/protocol/attachment-path.ts";
 import { isOurSpelling, spellPrefixed } from "@parlance/protocol/ids.ts";
-import type { ConversationHead, Message } from "@parlance/protocol/model.ts";
-import type { ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
+import type { Attachment, ConversationHead, Message } from "@parlance/protocol/model.ts";
+import type { AttachmentPayload, ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
 
 export const conversationId = (id: number): string => spellPrefixed("conversation", id);
 
@@ -24,6 +25,7 @@ export function messagePayload(message: Message): MessagePayload {
     parent_id: message.parentId === null ? null : spellPrefixed("message", message.parentId),
     metadata: message.metadata,
     mentions: message.mentions,
+    attachments: message.attachments?.map(attachmentPayload) ?? [],
     reactions: message.reactions ?? {},
     seq: message.seq,
     rev: message.rev,
@@ -31,6 +33,20 @@ export function messagePayload(message: Message): MessagePayload {
     edited_at: message.editedAt,
     deleted_at: message.deletedAt,
     ...(message.pinnedAt !== null && { pinned_at: message.pinnedAt, pinned_by: message.pinnedBy ?? "" }),
+  };
+}
+
+/** Without signatures: a frame is the same for all who get it, and a signature names one of them. */
+function attachmentPayload({ id, hasThumbnail, ...attachment }: Attachment): AttachmentPayload {
+  return {
+    id,
+    file_name: attachment.fileName,
+    content_type: attachment.contentType,
+    size: attachment.size,
+    width: attachment.width,
+    height: attachment.height,
+    url: attachmentPath(id, "file"),
+    thumbnail_url: hasThumbnail ? attachmentPath(id, "thumbnail") : null,
   };
 }
 

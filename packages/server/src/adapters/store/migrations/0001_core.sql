@@ -129,6 +129,8 @@ create table messages (
   idempotency_key text,
   content text not null,
   metadata jsonb,
+  -- What message_json shows of its files, so that no read looks them up; null for nearly every message.
+  attachments jsonb,
   reactions jsonb,
   -- Null where there are none. What is counted here takes no tick of its own: the reply's is enough.
   mentions text[],

@@ -16,6 +16,7 @@ create function message_json(m messages) returns json language sql stable
       from messages x where x.id = m.parent_id and x.conversation_id is not distinct from m.conversation_id
         and (select (c.settings->>'historyVisible')::boolean from conversations c where c.id = m.conversation_id)) end,
     'replyCount', coalesce(m.reply_count, 0), 'mentions', coalesce(m.mentions, '{}'), 'metadata', m.metadata,
+    'attachments', m.attachments,
     'reactions', m.reactions, 'idempotencyKey', m.idempotency_key, 'clientTime', m.client_time,
     'createdAt', epoch_ms(m.created_at), 'editedAt', epoch_ms(m.edited_at), 'deletedAt', epoch_ms(m.deleted_at),
     'pinnedAt', epoch_ms(m.pinned_at), 'pinnedBy', m.pinned_by);
@@ -264,7 +265,8 @@ begin
       update messages set reply_count = nullif(reply_count - 1, 0)
       where id = m.parent_id and conversation_id is not distinct from in_id;
     end if;
-    update messages set content = '', metadata = null, reactions = null, mentions = null, pinned_at = null,
+    perform drop_attachments(m, p_at);
+    update messages set content = '', metadata = null, attachments = null, reactions = null, mentions = null, pinned_at = null,
       pinned_by = null, deleted_at = p_at, rev = t, changed_xid = p_xid
     where conversation_id = in_id and seq = m.seq returning * into m;
   elsif change->>'kind' = 'pin' then
@@ -344,6 +346,7 @@ begin
           when 'remove' then change_remove(change, made_xid)
           when 'role' then change_role(change, made_xid)
           when 'settings' then change_settings(change, made_xid)
+          when 'send' then change_send(change)
           else change_message(change, made_xid, made_at)
         end;
       end if;
