@@ -1,4 +1,5 @@
 import { spellUuid } from "@parlance/protocol/ids.ts";
+import { plainText } from "@parlance/protocol/plain-text.ts";
 import type { CountedPage } from "@parlance/protocol/queries.ts";
 import type { ErrorShape } from "../../http/status.ts";
 
@@ -20,7 +21,7 @@ export function messageShape(
     message_id: spellUuid("message", message.id),
     sender_id: message.senderId,
     receiver_id: message.senderId === user1 ? user2 : user1,
-    content: message.content,
+    content: plainText(message),
     timestamp: new Date(message.createdAt).toISOString(),
     read: state === "read",
     deleted: message.deletedAt !== null,

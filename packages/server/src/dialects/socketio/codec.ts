@@ -1,5 +1,6 @@
 import type { Event, Signal } from "@parlance/protocol/events.ts";
 import type { Message } from "@parlance/protocol/model.ts";
+import { plainText } from "@parlance/protocol/plain-text.ts";
 import type { Codec } from "../../delivery/outlet.ts";
 import { eventFrame, eventFrameOf } from "./packet.ts";
 import { changesShape, conversationId, mediaUrlOf, messageId, messageShape, timeOf } from "./shapes.ts";
@@ -43,7 +44,7 @@ export function newMessageFrame(m: Message): Buffer {
   return eventFrameOf(
     "new_message",
     `{"id":"${messageId(m.id)}","conversation_id":"${conversationId(m.conversationId)}"` +
-      `,"sender_id":${text(m.senderId)},"sender_name":${text(m.senderName)},"content":${text(m.content)}` +
+      `,"sender_id":${text(m.senderId)},"sender_name":${text(m.senderName)},"content":${text(plainText(m))}` +
       `,"message_type":"${m.type}","media_url":${text(mediaUrlOf(m.metadata))}` +
       `,"created_at":"${timeOf(m.createdAt)}","seq":${m.seq},"status":"sent"}`,
   );

@@ -1,5 +1,6 @@
 import { spellUuid } from "@parlance/protocol/ids.ts";
 import type { Message, Metadata } from "@parlance/protocol/model.ts";
+import { plainText } from "@parlance/protocol/plain-text.ts";
 import type { InboxEntry, MessageState } from "@parlance/protocol/queries.ts";
 
 export const conversationId = (id: number): string => spellUuid("conversation", id);
@@ -21,7 +22,7 @@ export function messageShape(message: Message) {
     conversation_id: conversationId(message.conversationId),
     sender_id: message.senderId,
     sender_name: message.senderName,
-    content: message.content,
+    content: plainText(message),
     message_type: message.type,
     media_url: mediaUrlOf(message.metadata),
     created_at: timeOf(message.createdAt),
@@ -51,7 +52,7 @@ export function listEntry({ head, lastMessage, lastMessageAt, unread }: InboxEnt
     last_message_at: lastMessage === null ? null : timeOf(lastMessageAt),
     participants: participants.map(({ userId, userName }) => ({ id: userId, name: userName })),
     last_message:
-      lastMessage === null ? null : { content: lastMessage.content, sender_id: lastMessage.senderId },
+      lastMessage === null ? null : { content: plainText(lastMessage), sender_id: lastMessage.senderId },
     created_at: timeOf(conversation.createdAt),
     unread,
     seq: conversation.clock,

@@ -1,4 +1,5 @@
 import type { Message } from "@parlance/protocol/model.ts";
+import { plainText } from "@parlance/protocol/plain-text.ts";
 import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import { BOT_USER_ID } from "@parlance/protocol/user-id.ts";
 
@@ -9,7 +10,7 @@ export function messageShape(message: Message) {
     id: message.id,
     chat_id: message.conversationId,
     author: senderId === BOT_USER_ID ? "bot" : "user",
-    text: message.content,
+    text: plainText(message),
     sent_at: timeText(message.createdAt),
     idempotency_key: message.idempotencyKey ?? "",
     sender_id: senderId,
