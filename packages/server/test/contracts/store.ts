@@ -102,6 +102,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
             ...stored,
             seq: i + 2,
             rev: i + 2,
+            attachments: null,
             reactions: null,
             deletedAt: null,
           });

@@ -104,6 +104,7 @@ describe("what the server says", () => {
         parent_id: null,
         metadata: null,
         mentions: [],
+        attachments: [],
         reactions: {},
         seq: 2,
         rev: 2,

@@ -7,7 +7,6 @@ create table attachments (
   file_name text not null,
   content_type text not null,
   size bigint not null,
-  sha256 bytea not null,
   width integer,
   height integer,
   -- Bytes; null where there is none.
