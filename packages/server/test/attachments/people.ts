@@ -32,7 +32,7 @@ export async function personOf(server: ServerProcess, id: string): Promise<Perso
           ...(name !== undefined && { "x-file-name": encodeURIComponent(name) }),
           "content-type": type ?? "application/octet-stream",
         },
-        body: bytes as BodyInit,
+        body: bytes as Uint8Array<ArrayBuffer>,
       });
       return { status: response.status, body: await response.json() };
     },

@@ -2,9 +2,10 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import { MAX_ATTACHMENTS, type Message, type MessageType } from "@parlance/protocol/model.ts";
 import { changeUnderPolicy } from "../change.ts";
 import type { Parts } from "../parts.ts";
-import { mayAttach, maySend } from "../policy.ts";
+import type { Answer } from "../policy.ts";
 import type { KnownAttachment } from "../ports/attachment-store.ts";
 import type { Draft } from "../ports/message-log.ts";
+import type { Standing } from "../ports/reader.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -34,25 +35,26 @@ export function typeOfFiles(files: readonly KnownAttachment[]): MessageType {
 export async function sendWithFiles(
   parts: Pick<Parts, "writer" | "standings">,
   draft: Draft,
-  files: readonly KnownAttachment[],
-  attachmentIds: readonly string[],
-  origin: string | undefined,
+  {
+    ids,
+    origin,
+    decide,
+  }: {
+    readonly ids: readonly string[];
+    readonly origin: string | undefined;
+    /** Asked with how the sender stands when it is written. */
+    readonly decide: (standing: Standing) => Promise<Answer>;
+  },
 ): Promise<{ readonly message: Message; readonly duplicate: boolean }> {
   const { conversationId, senderId: by } = draft;
-  const done = await changeUnderPolicy(
-    parts,
+  const done = await changeUnderPolicy(parts, conversationId, by, decide, ({ role }) => ({
+    kind: "send",
     conversationId,
     by,
-    (standing) => maySend(standing, draft.parentId !== null) ?? mayAttach(standing, files),
-    ({ role }) => ({
-      kind: "send",
-      conversationId,
-      by,
-      asRole: role,
-      draft,
-      attachmentIds,
-      ...(origin !== undefined && { origin }),
-    }),
-  );
+    asRole: role,
+    draft,
+    attachmentIds: ids,
+    ...(origin !== undefined && { origin }),
+  }));
   return { message: done.message as Message, duplicate: !done.changed };
 }

@@ -4,7 +4,7 @@ import type { ParentPreview } from "@parlance/protocol/model.ts";
 import { findFiles, sendWithFiles, typeOfFiles } from "../attachments/attach.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { maySend, maySendAs, mayTakePart } from "../policy.ts";
+import { mayAttach, maySend, maySendAs, mayTakePart } from "../policy.ts";
 import type { Draft } from "../ports/message-log.ts";
 import { checkContent, checkKey, checkMetadata } from "./content.ts";
 import { mentionsIn } from "./mentions.ts";
@@ -39,7 +39,18 @@ async function sendFiles(
   const files = await findFiles(parts, ids);
   return await giveDraft(parts, caller, command, async (draft) => {
     const type = command.messageType ?? typeOfFiles(files);
-    const { message, duplicate } = await sendWithFiles(parts, { ...draft, type }, files, ids, command.origin);
+    const { message, duplicate } = await sendWithFiles(
+      parts,
+      { ...draft, type },
+      {
+        ids,
+        origin: command.origin,
+        async decide(standing) {
+          const refusal = maySend(standing, command.parentId !== null) ?? mayAttach(standing, files);
+          return refusal === null || (await isRepeat(parts, command)) ? null : refusal;
+        },
+      },
+    );
     const { conversationId, id, seq, createdAt } = message;
     return { conversationId, id, seq, at: createdAt, duplicate };
   });

@@ -38,7 +38,7 @@ create function attachment_json(a attachments) returns jsonb language sql stable
     'id', a.id, 'fileName', a.file_name, 'contentType', a.content_type, 'size', a.size, 'width', a.width,
     'height', a.height, 'hasThumbnail', a.thumbnail_size is not null);
 
--- A message with files. append_messages stores it, and then it gets its files; where one of them may not be used
+-- A message with files. append_with_more stores it, and then it gets its files; where one of them may not be used
 -- nothing of it stays. A repeat of a key is answered before its files, used long since, are looked at.
 create function change_send(change jsonb) returns jsonb language plpgsql as $$
 declare
@@ -46,6 +46,7 @@ declare
   d jsonb := change->'draft';
   sender text := d->>'senderId';
   n bigint := case when d->>'type' = 'system' then 0 else 1 end;
+  named jsonb := '[]';
   ids uuid[];
   appended record;
   m messages;
@@ -54,12 +55,16 @@ declare
 begin
   select array_agg(value::uuid order by i) into ids
   from jsonb_array_elements_text(change->'attachmentIds') with ordinality as t (value, i);
+  if jsonb_array_length(coalesce(d->'mentions', '[]')) > 0 then
+    named := jsonb_build_array(jsonb_build_object('i', 1, 'users', d->'mentions'));
+  end if;
   begin
-    select * into appended from append_messages(
+    select * into appended from append_with_more(
       array[(d->>'id')::bigint], array[sender], array[d->>'idempotencyKey'], array[(d->>'contentHash')::bigint],
       array[(d->>'type')::message_type], array[d->>'content'], array[(d->>'parentId')::bigint],
       array[nullif(d->'metadata', 'null')], array[(d->>'clientTime')::bigint], array[1], array[1::bigint], array[n],
-      array[in_id], array[1::bigint], array[n], array[1], array[sender], array[n], true, false);
+      array[in_id], array[1::bigint], array[n], array[1], array[sender], array[n], true, false,
+      named);
     if appended.codes is null then
       select * into m from messages where conversation_id = in_id and seq = appended.clocks[1] + 1;
       select count(*) filter (where a.message_id is null), count(*) into usable, own from (
