@@ -71,8 +71,10 @@ export async function listen(
   );
   const watchers = new Set<() => void>();
   let isClosed = false;
-  let bytes: Buffer = Buffer.alloc(0);
-  let start = -1;
+  let head = "";
+  let early: Buffer = Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  let length = 0;
   const closed = new Promise<void>((resolve) =>
     socket.once("close", () => {
       isClosed = true;
@@ -80,24 +82,26 @@ export async function listen(
       resolve();
     }),
   );
+  const take = (chunk: Buffer): void => {
+    const rest = chunk.subarray(0, limit - length);
+    if (rest.length > 0) chunks.push(rest);
+    length += rest.length;
+    if (length >= limit) socket.destroy();
+  };
   const limit = options.cutAfter ?? Number.POSITIVE_INFINITY;
   socket.on("data", (chunk: Buffer) => {
-    if (start !== -1 && bytes.length - start >= limit) return;
-    bytes = Buffer.concat([bytes, chunk]);
-    if (start === -1) {
-      const end = bytes.indexOf("\r\n\r\n");
+    if (head === "") {
+      early = Buffer.concat([early, chunk]);
+      const end = early.indexOf("\r\n\r\n");
       if (end === -1) return;
-      start = end + 4;
+      head = early.toString("latin1", 0, end + 2);
+      take(early.subarray(end + 4));
       if (options.deaf) socket.pause();
-    }
-    if (bytes.length - start >= limit) {
-      bytes = bytes.subarray(0, start + limit);
-      socket.destroy();
-    }
+    } else take(chunk);
     for (const watch of watchers) watch();
   });
 
-  const body = (): string => (start === -1 ? "" : bytes.toString("utf8", start));
+  const body = (): string => Buffer.concat(chunks).toString("utf8");
   const waitFor = (isThere: () => boolean, what: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
@@ -116,8 +120,7 @@ export async function listen(
       watch();
     });
 
-  await waitFor(() => start !== -1, "head");
-  const head = bytes.toString("latin1", 0, start);
+  await waitFor(() => head !== "", "head");
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
   if (status === 200 && limit > 40) await waitFor(() => body().includes("\n\n"), "first block");
   const events = (): StreamEvent[] => eventsOf(body()).events;
