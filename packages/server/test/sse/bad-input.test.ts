@@ -92,12 +92,19 @@ describe("the stream", () => {
     `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
 
   test("takes no body, no second opinion on who listens, no host of elsewhere", async () => {
-    expect(await exchange(`${get("Content-Length: 3\r\n")}abc`)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await exchange(`${get("Transfer-Encoding: chunked\r\n")}0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await exchange(get("X-User-Id: ann\r\n"))).toMatch(/^HTTP\/1\.1 403 /);
-    expect(await exchange(get().replace("localhost", "elsewhere.example"))).toMatch(/^HTTP\/1\.1 403 /);
-    expect(await exchange(get("Origin: https://elsewhere.example\r\n"))).toMatch(/^HTTP\/1\.1 403 /);
-    expect(await exchange(get("", `/events?stream=messages&user_id=${"x".repeat(129)}`))).toMatch(
+    const closing = "Connection: close\r\n";
+    expect(await exchange(`${get(`${closing}Content-Length: 3\r\n`)}abc`)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await exchange(`${get(`${closing}Transfer-Encoding: chunked\r\n`)}0\r\n\r\n`)).toMatch(
+      /^HTTP\/1\.1 400 /,
+    );
+    expect(await exchange(get(`${closing}X-User-Id: ann\r\n`))).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await exchange(get(closing).replace("localhost", "elsewhere.example"))).toMatch(
+      /^HTTP\/1\.1 403 /,
+    );
+    expect(await exchange(get(`${closing}Origin: https://elsewhere.example\r\n`))).toMatch(
+      /^HTTP\/1\.1 403 /,
+    );
+    expect(await exchange(get(closing, `/events?stream=messages&user_id=${"x".repeat(129)}`))).toMatch(
       /^HTTP\/1\.1 400 /,
     );
     expect(await exchange(get(`Last-Event-ID: ${"9".repeat(20_000)}\r\n`))).toMatch(/^HTTP\/1\.1 431 /);
@@ -141,7 +148,8 @@ describe("the stream", () => {
 
   test("a listener that never reads is bounded and cut, delays nobody, and loses nothing", async () => {
     const loud = await openChat(server, ["ann", "bob", "deaf"], "Loud");
-    const deaf = await listen(server, { user: "deaf", deaf: true });
+    const deaf = await listen(server, { user: "deaf" });
+    deaf.socket.pause();
     const lastEventId = deaf.lastEventId();
     const bob = await listen(server, { user: "bob" });
     const text = "x".repeat(10_000);

@@ -19,8 +19,6 @@ export interface ListenOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Cuts the connection as soon as so many bytes of the stream have come; what is beyond them is not read. */
   readonly cutAfter?: number;
-  /** Reads nothing after the head. */
-  readonly deaf?: boolean;
 }
 
 /** A listener on a bare socket that keeps all it gets. */
@@ -96,7 +94,6 @@ export async function listen(
       if (end === -1) return;
       head = early.toString("latin1", 0, end + 2);
       take(early.subarray(end + 4));
-      if (options.deaf) socket.pause();
     } else take(chunk);
     for (const watch of watchers) watch();
   });
