@@ -22,6 +22,7 @@ const any = <T>(things: readonly T[]): T => things[Math.floor(Math.random() * th
 /** Counts everything anew from messages and reads, and answers what the books say otherwise. */
 const AUDIT = `
   select p.conversation_id, p.user_id, unread(p, c)::int as said, r.unread::int as counted,
+         unread_mentions(p)::int as named_said, r.named::int as named_counted,
          p.own_total::int as own_said, r.own::int as own_counted,
          c.last_n::int as last_n, r.n::int as n, coalesce(i.read, '{}') as read, i.kept::int as kept, i.covered::int as covered,
          case when p.read_seq > s.start then int8multirange(int8range(s.start, p.read_seq, '(]')) else '{}' end
@@ -32,10 +33,16 @@ const AUDIT = `
   cross join lateral (
     select count(*) as n,
            count(*) filter (where m.sender_id = p.user_id) as own,
-           count(*) filter (where m.seq > p.read_seq and m.sender_id <> p.user_id and m.deleted_at is null
-             and not exists (select from reads k where k.conversation_id = m.conversation_id and k.user_id = p.user_id
-                             and m.seq between k.from_seq and k.to_seq)) as unread
-    from messages m where m.conversation_id = p.conversation_id and m.type <> 'system') r
+           count(*) filter (where m.is_unread) as unread,
+           count(*) filter (where m.is_unread and p.user_id = any (m.mentions)) as named
+    from (
+      -- Above the mark what was read is in the intervals; between where it was set back to and the mark, all is there, and
+      -- what was read again is with the exceptions.
+      select m.*, m.seq > coalesce(p.unread_seq, p.read_seq) and m.sender_id <> p.user_id and m.deleted_at is null
+        and not case when m.seq <= p.read_seq then p.read_above @> m.n
+          else exists (select from reads k where k.conversation_id = m.conversation_id and k.user_id = p.user_id
+                       and m.seq between k.from_seq and k.to_seq) end as is_unread
+      from messages m where m.conversation_id = p.conversation_id and m.type <> 'system') m) r
   -- Who was there from the first has it to read; who came later begins behind their joining.
   cross join lateral (select case when p.joined_seq = 1 then 0 else p.joined_seq end as start) s
   left join lateral (
@@ -45,13 +52,23 @@ const AUDIT = `
     from reads where conversation_id = p.conversation_id and user_id = p.user_id) i on true
   where p.left_seq is null`;
 
+/** Replies counted anew, where the books say otherwise. */
+const AUDIT_REPLIES = `
+  select m.id, m.reply_count, r.count from messages m
+  cross join lateral (select count(*) from messages x where x.conversation_id = m.conversation_id and x.parent_id = m.id
+                      and x.deleted_at is null) r
+  where coalesce(m.reply_count, 0) <> r.count`;
+
 async function audit(): Promise<number> {
+  const miscounted = await withClient(database.connection, (client) => client.query(AUDIT_REPLIES));
+  expect(miscounted.rows).toEqual([]);
   const rows = await withClient(database.connection, async (client) => (await client.query(AUDIT)).rows);
   for (const row of rows) {
     const where = { conversation: row.conversation_id, user: row.user_id };
-    expect({ ...where, unread: row.said, own: row.own_said, n: row.last_n }).toEqual({
+    expect({ ...where, unread: row.said, named: row.named_said, own: row.own_said, n: row.last_n }).toEqual({
       ...where,
       unread: row.counted,
+      named: row.named_counted,
       own: row.own_counted,
       n: row.n,
     });
@@ -76,15 +93,33 @@ test("what is said to be unread is what a recount finds, after everything at onc
     const conversationId = any(conversations);
     const dice = Math.random();
     if (dice < 0.45) {
-      const ack = await node.send({ conversationId, senderId: userId, content: "x" }).catch(() => null);
+      const parents = sent.filter((one) => one.conversationId === conversationId).slice(-20);
+      const said = {
+        ...(Math.random() < 0.3 && { mentions: [...new Set([any(users), any(users)])] }),
+        parentId: Math.random() < 0.3 ? (any(parents)?.id ?? null) : null,
+      };
+      const ack = await node
+        .send({ conversationId, senderId: userId, content: "x", ...said })
+        .catch(() => null);
       if (ack !== null) sent.push({ conversationId, id: ack.id, by: userId });
     } else if (dice < 0.5) {
       await node
         .send({ conversationId, senderId: userId, type: "system", content: "it happened" })
         .catch(() => null);
-    } else if (dice < 0.6 && sent.length > 0) {
+    } else if (dice < 0.55 && sent.length > 0) {
       const { conversationId, id, by } = any(sent);
       await node.change({ kind: "delete", conversationId, by, messageId: id });
+    } else if (dice < 0.6 && sent.length > 0) {
+      const { conversationId, id, by } = any(sent);
+      const mentions = Math.random() < 0.5 ? [any(users)] : [];
+      await node.change({
+        kind: "edit",
+        conversationId,
+        by,
+        messageId: id,
+        content: `${Math.random()}`,
+        mentions,
+      });
     } else if (dice < 0.8) {
       const standing = await node.store.reader.standing(conversationId, userId);
       const readSeq = Math.ceil((standing?.clock ?? 0) * Math.random());
@@ -103,7 +138,14 @@ test("what is said to be unread is what a recount finds, after everything at onc
         node.writer.markMessage({ conversationId, userId, seq }),
         any(nodes).writer.mark(more),
       ]);
-    } else if (dice < 0.92) {
+    } else if (dice < 0.91) {
+      const standing = await node.store.reader.standing(conversationId, userId);
+      const fromSeq = Math.ceil((standing?.clock ?? 1) * Math.random());
+      await Promise.all([
+        node.writer.markUnread(conversationId, userId, fromSeq),
+        Math.random() < 0.3 ? any(nodes).read(conversationId, userId, fromSeq + 3) : null,
+      ]);
+    } else if (dice < 0.95) {
       await node.change({ kind: "remove", conversationId, by: userId, userId: any(users) });
     } else {
       await node.change({
