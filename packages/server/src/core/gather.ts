@@ -1,6 +1,7 @@
 /**
- * Many askers, few questions: while one batch of keys is being asked for, the next gathers. What the batch
- * answers without a key is `undefined` for who asked for it; a failure is everybody's in that batch.
+ * Many askers, few questions: whoever asks in the same turn of the event loop shares one, and while one batch of keys
+ * is being asked for, the next gathers. What the batch answers without a key is `undefined` for who asked for it; a
+ * failure is everybody's in that batch.
  */
 export function createGather<Key, Value>(
   ask: (keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
@@ -12,7 +13,7 @@ export function createGather<Key, Value>(
 
   const run = async (): Promise<void> => {
     asking = true;
-    await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const batch = waiting.slice(0, maxKeys);
       waiting = waiting.slice(maxKeys);

@@ -43,6 +43,8 @@ export interface WebSocketAcceptor {
 export function createWebSocketAcceptor(options: {
   readonly maxFrameBytes: number;
   readonly protocols?: (offered: ReadonlySet<string>) => string | false;
+  /** The server speaks first: its answer to the upgrade waits for its first frames and leaves with them, in one write. */
+  readonly greets?: boolean;
 }): WebSocketAcceptor {
   // No compression: it costs ten times the CPU of a write and a window of memory per connection.
   const server = new WebSocketServer({
@@ -54,6 +56,7 @@ export function createWebSocketAcceptor(options: {
   });
   return {
     accept({ request, socket, head }, opened) {
+      if (options.greets) socket.cork();
       server.handleUpgrade(request, socket, head, (ws) => {
         (socket as Socket).setNoDelay?.(true);
         const events = opened(new Transport(ws, socket));
@@ -65,11 +68,15 @@ export function createWebSocketAcceptor(options: {
         ws.on("ping", () => events.alive());
         ws.on("pong", () => events.alive());
         // A broken frame: ws answers with the right close code (1002, 1007, 1009) by itself.
-        ws.on("error", () => {});
+        ws.on("error", () => uncork(socket));
         ws.on("close", () => events.closed());
       });
     },
   };
+}
+
+function uncork(socket: Duplex): void {
+  if (socket.writableCorked > 0) socket.uncork();
 }
 
 /** A class and not an object of closures: 20,000 idle connections feel half a kilobyte each. */
@@ -88,6 +95,7 @@ class Transport implements WebSocketTransport {
 
   write(frames: readonly Buffer[]): void {
     if (this.#isOpen) writeFrames(this.#socket, frames);
+    uncork(this.#socket);
   }
 
   drained(): Promise<void> {
@@ -108,6 +116,7 @@ class Transport implements WebSocketTransport {
 
   close(code: WebSocketCloseCode, reason: string): void {
     this.#ws.close(code, reason);
+    uncork(this.#socket);
     setTimeout(() => this.cut(), CLOSE_TIMEOUT_MS).unref();
   }
 

@@ -16,6 +16,11 @@ export interface UserDirectory {
   meet(caller: Caller, userIds: readonly string[]): Promise<void>;
 }
 
+interface Arrival {
+  readonly id: string;
+  readonly name: string | null;
+}
+
 export function createUserDirectory(options: {
   readonly store: UserStore;
   /** Whether a plain user may name somebody who is not known yet. */
@@ -23,16 +28,27 @@ export function createUserDirectory(options: {
 }): UserDirectory {
   const { store } = options;
   const names = new Recent<string, { readonly name: string | null }>(MAX_KNOWN, MAX_AGE_MS);
-  /** Many connect at once after a restart: they share two statements. */
-  const welcome = createGather<string, UserRecord>(async (arrivals) => {
-    const users = arrivals.map((one) => JSON.parse(one) as { id: string; name: string | null });
-    await store.ensure([...new Map(users.map((user) => [user.id, user])).values()]);
-    const found = new Map((await store.find(users.map((user) => user.id))).map((user) => [user.id, user]));
-    return new Map(arrivals.map((one, i) => [one, found.get((users[i] as { id: string }).id) as UserRecord]));
+  /** Many connect at once after a restart: they share one statement, and two more for those who are new or renamed. */
+  const welcome = createGather<Arrival, UserRecord>(async (arrivals) => {
+    const found = new Map<string, UserRecord>();
+    const look = async (ids: readonly string[]): Promise<void> => {
+      for (const user of await store.find(ids)) found.set(user.id, user);
+    };
+    await look(arrivals.map((user) => user.id));
+    const news = new Map<string, Arrival>();
+    for (const user of arrivals) {
+      const record = found.get(user.id);
+      if (record === undefined || (user.name !== null && user.name !== record.name)) news.set(user.id, user);
+    }
+    if (news.size > 0) {
+      await store.ensure([...news.values()]);
+      await look([...news.keys()]);
+    }
+    return new Map(arrivals.map((user) => [user, found.get(user.id) as UserRecord]));
   });
 
   const firstArrival = async (userId: string, name: string | null): Promise<string | null> => {
-    const record = await welcome(JSON.stringify({ id: userId, name }));
+    const record = await welcome({ id: userId, name });
     if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
     const found = record?.name ?? null;
     names.set(userId, { name: found });

@@ -13,7 +13,7 @@ export function createWebSocketDialect(
   parts: DialectParts,
   limits: ConnectionLimits & { readonly maxFrameBytes: number },
 ): Dialect {
-  const acceptor = createWebSocketAcceptor(limits);
+  const acceptor = createWebSocketAcceptor({ ...limits, greets: true });
   const heartbeat = startHeartbeat(visitSeconds(limits.heartbeatSeconds) * 1_000);
   const connections = new Set<Connection>();
 
