@@ -8,8 +8,10 @@ import type {
   Message,
   MessageType,
   Metadata,
+  Preferences,
   Role,
   Status,
+  UserCard,
 } from "./model.ts";
 
 export interface SendMessage {
@@ -117,6 +119,12 @@ export interface OpenConversation {
   readonly userIds: readonly string[];
   /** Given, or more than two people: a new group. Otherwise the one direct conversation of the two. */
   readonly name: string | null;
+  /** True: a new group, whoever is in it. */
+  readonly isGroup?: boolean;
+  /** These three of groups only. */
+  readonly description?: string | null;
+  readonly avatarUrl?: string | null;
+  readonly settings?: Partial<ConversationSettings>;
   /** For groups: the same caller and key find the group that the first call made. */
   readonly idempotencyKey: string | null;
   /**
@@ -137,12 +145,20 @@ export interface AddParticipants {
   readonly userIds: readonly string[];
 }
 
+/**
+ * Of oneself: to leave. Who leaves a direct conversation stays in it, and has it out of their list until the next
+ * message.
+ */
 export interface RemoveParticipant {
   readonly type: "remove-participant";
   readonly conversationId: number;
   readonly userId: string;
 }
 
+/**
+ * There may be several owners. Ownership is handed over by making another owner, and then leaving or lowering one's
+ * own role; the last owner can do neither while others stay.
+ */
 export interface SetRole {
   readonly type: "set-role";
   readonly conversationId: number;
@@ -157,6 +173,42 @@ export interface UpdateConversation {
   readonly description?: string | null;
   readonly avatarUrl?: string | null;
   readonly settings?: Partial<ConversationSettings>;
+}
+
+/** For everyone: all are told, and nothing of it can be read any more. */
+export interface DeleteConversation {
+  readonly type: "delete-conversation";
+  readonly conversationId: number;
+}
+
+/** The caller's own; what is not named stays. Takes no tick. */
+export interface SetPreferences extends Partial<Preferences> {
+  readonly type: "set-preferences";
+  readonly conversationId: number;
+}
+
+/** Between the two there are no direct messages and no presence from then on; groups are as they were. */
+export interface BlockUser {
+  readonly type: "block-user";
+  readonly userId: string;
+  /** False: unblock. */
+  readonly blocked: boolean;
+}
+
+/** The caller's own; what is not named stays. */
+export interface SetProfile {
+  readonly type: "set-profile";
+  /** Null: the name the token gives. */
+  readonly name?: string | null;
+  readonly avatarUrl?: string | null;
+}
+
+/** For operators and services: a deactivated user's requests are refused and their connections ended. */
+export interface DeactivateUser {
+  readonly type: "deactivate-user";
+  readonly userId: string;
+  /** False: active again. */
+  readonly deactivated: boolean;
 }
 
 /** `changed` false: it already was so. */
@@ -226,6 +278,11 @@ export interface Commands {
   "remove-participant": [RemoveParticipant, Changed];
   "set-role": [SetRole, Changed];
   "update-conversation": [UpdateConversation, Changed];
+  "delete-conversation": [DeleteConversation, Changed];
+  "set-preferences": [SetPreferences, Preferences];
+  "block-user": [BlockUser, { readonly changed: boolean }];
+  "set-profile": [SetProfile, UserCard];
+  "deactivate-user": [DeactivateUser, { readonly changed: boolean }];
   "mark-read": [MarkRead, { readonly readSeq: number }];
   "mark-message-read": [MarkMessageRead, MessageRead];
   "mark-unread": [MarkUnread, UnreadCounts];

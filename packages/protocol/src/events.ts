@@ -3,6 +3,7 @@
  * and is never stored.
  */
 import type { ConversationHead, Marks, Message, Participant, Status } from "./model.ts";
+import type { InboxEntry } from "./queries.ts";
 
 export interface Tick {
   readonly conversationId: number;
@@ -45,6 +46,8 @@ export interface ConversationChanged extends Tick {
   readonly updated: readonly Participant[];
   /** User ids. They are told this event and nothing after it. */
   readonly removed: readonly string[];
+  /** It was deleted for everyone: nothing of it can be read any more. */
+  readonly deleted: boolean;
 }
 
 export type Event = MessageStored | MessageUpdated | ReactionChanged | ConversationChanged;
@@ -70,4 +73,14 @@ export interface PresenceSignal {
   readonly lastSeenAt: number | null;
 }
 
-export type Signal = TypingSignal | ReceiptSignal | PresenceSignal;
+/**
+ * To one person's own devices: how a conversation now stands in their list, after they changed that. State: the last
+ * one told is the truth.
+ */
+export interface EntrySignal {
+  readonly type: "entry";
+  readonly conversationId: number;
+  readonly entry: InboxEntry;
+}
+
+export type Signal = TypingSignal | ReceiptSignal | PresenceSignal | EntrySignal;

@@ -85,12 +85,20 @@ export interface ConversationSettings {
   readonly allowReactions: boolean;
   /** Whether people who join later see what was said before. */
   readonly historyVisible: boolean;
+  readonly allowFileUploads: boolean;
+  /** In MiB, where it is less than the server's limit; null: the server's. */
+  readonly maxFileSizeMb: number | null;
+  /** Media types such as `image/png` or `image/*`, of those the server takes; null: all of them. */
+  readonly allowedFileTypes: readonly string[] | null;
 }
 
 export const DEFAULT_SETTINGS: ConversationSettings = {
   allowReplies: true,
   allowReactions: true,
   historyVisible: true,
+  allowFileUploads: true,
+  maxFileSizeMb: null,
+  allowedFileTypes: null,
 };
 
 /** What everybody in a conversation knows of it. */
@@ -119,6 +127,37 @@ export interface Participant {
   readonly role: Role;
   /** The tick that let them in. */
   readonly joinedSeq: number;
+  readonly joinedAt: number;
+}
+
+/** A participant with how far they have come. */
+export interface ParticipantDetail extends Participant {
+  readonly avatarUrl: string | null;
+  readonly deliveredSeq: number;
+  readonly readSeq: number;
+  readonly readAt: number | null;
+  /** The newest message at or below their read mark. */
+  readonly lastReadMessageId: number | null;
+}
+
+/** Of which messages somebody wants to be notified. */
+export type NotificationLevel = "all" | "mentions" | "none";
+
+/** How somebody keeps a conversation in their own list: nobody else is told. */
+export interface Preferences {
+  readonly muted: boolean;
+  readonly pinned: boolean;
+  /** Out of the list until the next message. */
+  readonly archived: boolean;
+  readonly level: NotificationLevel;
+}
+
+/** What anybody may know of somebody. */
+export interface UserCard {
+  readonly id: string;
+  readonly name: string | null;
+  readonly avatarUrl: string | null;
+  readonly isBot: boolean;
 }
 
 /** A conversation with the first HEAD_PARTICIPANTS of its people, longest in it first. */

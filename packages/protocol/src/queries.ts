@@ -1,4 +1,12 @@
-import type { Attachment, ConversationHead, Message } from "./model.ts";
+import type {
+  Attachment,
+  ConversationHead,
+  Message,
+  ParticipantDetail,
+  Preferences,
+  Status,
+  UserCard,
+} from "./model.ts";
 
 /** A page of a conversation's messages: of `before`, `after` and `around` at most one is given. */
 export interface ReadHistory {
@@ -120,10 +128,20 @@ export interface LocateMessage {
 /** A message by its id, or by the key it was sent with, which is unique by sender only. */
 export type MessageReference = { readonly id: number } | { readonly key: string };
 
+/**
+ * Which of a person's conversations: `active` ones are those not archived, `pinned` the pinned among them. Direct
+ * conversations that were left are in none until their next message.
+ */
+export type InboxList = "active" | "archived" | "pinned" | "all";
+
 /** A person's conversations, most recent activity first. */
 export interface ReadInbox {
   readonly type: "read-inbox";
   readonly userId: string;
+  /** Absent: `active`. */
+  readonly list?: InboxList;
+  /** Only groups with this in their name, whatever its case and accents. */
+  readonly named?: string;
   readonly limit: number;
   readonly after: { readonly at: number; readonly conversationId: number } | null;
 }
@@ -144,6 +162,107 @@ export interface InboxEntry {
   readonly muted: boolean;
   readonly pinned: boolean;
   readonly archived: boolean;
+  readonly level: Preferences["level"];
+  /** A direct conversation that the person has left: out of every list until the next message. */
+  readonly hidden: boolean;
+  /** A direct conversation whose other person this one has blocked; false to the blocked. */
+  readonly blocked: boolean;
+}
+
+/** What is unread in each of the caller's conversations. */
+export interface ReadUnread {
+  readonly type: "read-unread";
+}
+
+export interface UnreadCounts {
+  readonly total: number;
+  /** Those with something unread, in no order. Archived and muted ones too; not those that are hidden. */
+  readonly conversations: readonly {
+    readonly conversationId: number;
+    readonly unread: number;
+    readonly unreadMentions: number;
+  }[];
+}
+
+/** The people of a conversation, longest in it first, with how far each has come. */
+export interface ReadParticipants {
+  readonly type: "read-participants";
+  readonly conversationId: number;
+  readonly after: ParticipantPlace | null;
+  readonly limit: number;
+}
+
+export interface ParticipantPlace {
+  readonly joinedSeq: number;
+  readonly userId: string;
+}
+
+export interface ParticipantsPage {
+  readonly participants: readonly ParticipantDetail[];
+  readonly next: ParticipantPlace | null;
+}
+
+/**
+ * The people of several conversations at once, of each as many as its head names; conversations that the caller takes
+ * no part in are left out.
+ */
+export interface ReadPeople {
+  readonly type: "read-people";
+  readonly conversationIds: readonly number[];
+}
+
+export interface ConversationPeople {
+  readonly conversationId: number;
+  readonly participants: readonly ParticipantDetail[];
+}
+
+/** The users one may pick from, by name. Not those who are deactivated. */
+export interface FindUsers {
+  readonly type: "find-users";
+  /** In the name or id, whatever its case and accents; empty: everybody. */
+  readonly text: string;
+  readonly after: UserPlace | null;
+  readonly limit: number;
+}
+
+/** A place in the order of names as they are compared. */
+export interface UserPlace {
+  readonly sortName: string;
+  readonly id: string;
+}
+
+export interface UsersPage {
+  readonly users: readonly UserCard[];
+  readonly next: UserPlace | null;
+}
+
+/** These users, in the order asked; those who are unknown are left out. */
+export interface ReadUsers {
+  readonly type: "read-users";
+  readonly userIds: readonly string[];
+}
+
+/** Whom the caller has blocked, the latest first. */
+export interface ReadBlocks {
+  readonly type: "read-blocks";
+}
+
+export interface Block {
+  readonly user: UserCard;
+  readonly at: number;
+}
+
+/** Who is here, in the order asked: who shares no conversation with the caller, or is blocked either way, reads as offline. */
+export interface ReadPresence {
+  readonly type: "read-presence";
+  readonly userIds: readonly string[];
+}
+
+export interface UserPresence {
+  readonly userId: string;
+  readonly name: string | null;
+  readonly status: Status;
+  readonly lastSeenAt: number | null;
 }
 
 /** The caller's own entries of these conversations; those it takes no part in are left out. */
@@ -239,6 +358,13 @@ export interface Queries {
   "read-reactions": [ReadReactions, ReactionsPage];
   "read-receipts": [ReadReceipts, ReceiptsPage];
   "find-direct": [FindDirect, number | null];
+  "read-unread": [ReadUnread, UnreadCounts];
+  "read-participants": [ReadParticipants, ParticipantsPage];
+  "read-people": [ReadPeople, readonly ConversationPeople[]];
+  "find-users": [FindUsers, UsersPage];
+  "read-users": [ReadUsers, readonly UserCard[]];
+  "read-blocks": [ReadBlocks, readonly Block[]];
+  "read-presence": [ReadPresence, readonly UserPresence[]];
   "find-message": [FindMessage, Message];
   "locate-message": [LocateMessage, Message];
   "read-clock": [ReadClock, { readonly seq: number }];

@@ -117,7 +117,7 @@ export interface ConversationPayload {
   readonly name: string | null;
   readonly description: string | null;
   readonly avatar_url: string | null;
-  readonly settings: Readonly<Record<string, boolean>>;
+  readonly settings: Readonly<Record<string, boolean | number | readonly string[] | null>>;
   /** The longest in it first, at most 200. */
   readonly participants: readonly ParticipantPayload[];
   readonly participant_count: number;
@@ -125,8 +125,22 @@ export interface ConversationPayload {
   /** Who was just let in, and who was let out. */
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Only where the frame is made for one person: after a resume, and with one's own marks. */
+  /** It was deleted for everyone. */
+  readonly deleted?: boolean;
+  /**
+   * From here on only where the frame is made for one person: after a resume, and when they changed how they keep the
+   * conversation in their own list.
+   */
   readonly unread?: number;
+  readonly muted?: boolean;
+  readonly pinned?: boolean;
+  /** Out of the list until the next message. */
+  readonly archived?: boolean;
+  readonly level?: "all" | "mentions" | "none";
+  /** Left, if a direct conversation can be: out of every list until the next message. */
+  readonly hidden?: boolean;
+  /** They have blocked the other person. */
+  readonly blocked?: boolean;
 }
 
 export interface ServerEvents {

@@ -25,6 +25,7 @@ import { createRateLimit } from "./core/rate-limits.ts";
 import { Recent } from "./core/recent.ts";
 import { createStandings } from "./core/standings.ts";
 import { createUserDirectory } from "./core/users/user-directory.ts";
+import { MAX_SIGNALLED_PARTICIPANTS } from "./delivery/channel.ts";
 import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
 import { startSweep } from "./delivery/sweep.ts";
@@ -120,6 +121,8 @@ async function startOver(
     maxQueuedBytes: config.writerMaxQueuedBytes,
     patienceMs: PATIENCE_MS,
   });
+  const standings = createStandings(store.reader);
+  const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
   const hub = new Hub({
     bus,
     reader: store.ticks,
@@ -128,14 +131,19 @@ async function startOver(
     maxSessionsPerUser: config.maxConnectionsPerUser,
     noteDelivered: writer.noteDelivered,
     nodeId: randomUUID().slice(0, 8),
+    watch: {
+      conversationChanged: (id) => standings.forget(id),
+      userChanged: (id) => users.forget(id),
+    },
     onLost: () => sweep.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one")),
   });
-  const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
   const presence = createPresence({
     registry: createInProcessPresence(),
     users: store.users,
+    people: store.people,
     bus,
     audienceOf: (userId) => hub.smallConversations(userId),
+    maxAudience: MAX_SIGNALLED_PARTICIPANTS,
     now,
     log,
   });
@@ -154,7 +162,9 @@ async function startOver(
     queue: createStoreQueue(writer),
     ids: store.ids,
     users,
-    standings: createStandings(store.reader),
+    people: store.people,
+    bus,
+    standings,
     presence,
     typing,
     messageLimit: createRateLimit(config.rateLimitMessages, elapsed),

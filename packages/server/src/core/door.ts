@@ -4,10 +4,13 @@ import { openAttachment, readFiles } from "./attachments/read-attachments.ts";
 import { uploadAttachment } from "./attachments/upload-attachment.ts";
 import type { Caller } from "./caller.ts";
 import { addParticipants, removeParticipant, setRole } from "./conversations/change-participants.ts";
+import { deleteConversation } from "./conversations/delete-conversation.ts";
 import { findDirect } from "./conversations/find-direct.ts";
 import { openConversation } from "./conversations/open-conversation.ts";
 import { readClock } from "./conversations/read-clock.ts";
-import { readEntries, readInbox } from "./conversations/read-inbox.ts";
+import { readEntries, readInbox, readUnread } from "./conversations/read-inbox.ts";
+import { readParticipants, readPeople } from "./conversations/read-people.ts";
+import { setPreferences } from "./conversations/set-preferences.ts";
 import { updateConversation } from "./conversations/update-conversation.ts";
 import { deleteMessage, editMessage, pinMessage } from "./messages/change-message.ts";
 import { queueMessage } from "./messages/queue-message.ts";
@@ -23,10 +26,15 @@ import {
 } from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
+import { readPresence } from "./presence/read-presence.ts";
 import { setStatus, setTyping } from "./presence/signals.ts";
 import { markMessageRead } from "./receipts/mark-message-read.ts";
 import { markRead, markUnread } from "./receipts/mark-read.ts";
 import { refuseStoreError } from "./store-refusal.ts";
+import { blockUser, readBlocks } from "./users/block-user.ts";
+import { deactivateUser } from "./users/deactivate-user.ts";
+import { findUsers, readUsers } from "./users/find-users.ts";
+import { setProfile } from "./users/set-profile.ts";
 
 /**
  * The one door: every dialect ends here, or at `listen`. Both reject with a `Refusal` where the caller is told
@@ -65,6 +73,11 @@ const COMMANDS: CommandTable = {
   "remove-participant": removeParticipant,
   "set-role": setRole,
   "update-conversation": updateConversation,
+  "delete-conversation": deleteConversation,
+  "set-preferences": setPreferences,
+  "block-user": blockUser,
+  "set-profile": setProfile,
+  "deactivate-user": deactivateUser,
   "mark-read": markRead,
   "mark-message-read": markMessageRead,
   "mark-unread": markUnread,
@@ -82,6 +95,13 @@ const QUERIES: QueryTable = {
   "read-edits": readEdits,
   "read-reactions": readReactions,
   "read-receipts": readReceipts,
+  "read-unread": readUnread,
+  "read-participants": readParticipants,
+  "read-people": readPeople,
+  "find-users": findUsers,
+  "read-users": readUsers,
+  "read-blocks": readBlocks,
+  "read-presence": readPresence,
   "find-message": findMessage,
   "find-direct": findDirect,
   "read-clock": readClock,

@@ -2,7 +2,9 @@ import type { FileLimits } from "./attachments/upload-attachment.ts";
 import type { ContentLimits } from "./messages/content.ts";
 import type { AttachmentStore } from "./ports/attachment-store.ts";
 import type { Blobs } from "./ports/blobs.ts";
+import type { Bus } from "./ports/bus.ts";
 import type { FileIntake } from "./ports/file-intake.ts";
+import type { PeopleStore } from "./ports/people-store.ts";
 import type { Queue } from "./ports/queue.ts";
 import type { Ids, Reader } from "./ports/reader.ts";
 import type { Writer } from "./ports/writer.ts";
@@ -21,6 +23,8 @@ export interface Parts {
   readonly directs: Recent<string, number>;
   readonly queue: Queue;
   readonly ids: Ids;
+  readonly people: PeopleStore;
+  readonly bus: Pick<Bus, "publish">;
   readonly users: UserDirectory;
   readonly standings: Standings;
   readonly presence: Presence;

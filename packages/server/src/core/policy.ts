@@ -49,7 +49,7 @@ export function maySendAs({ userId }: Caller, senderId: string): Answer {
 }
 
 export function maySend(standing: Standing | null, isReply: boolean): Answer {
-  const out = mayTakePart(standing);
+  const out = mayType(standing);
   if (out !== null) return out;
   if (isReply && standing?.settings.allowReplies === false) {
     return new Refusal("forbidden", "Replies are switched off in this conversation");
@@ -62,9 +62,43 @@ export function mayReply(parent: Message): Answer {
   return parent.deletedAt === null ? null : new Refusal("conflict", "The message is deleted");
 }
 
-/** Files are sent where that is allowed, of the types and sizes that are. */
-export function mayAttach(_standing: Standing, _files: readonly KnownAttachment[]): Answer {
+/**
+ * Files are sent where that is allowed, of the types and sizes that are: a conversation may take less than the server,
+ * not more.
+ */
+export function mayAttach({ settings }: Standing, files: readonly KnownAttachment[]): Answer {
+  if (files.length === 0) return null;
+  if (!settings.allowFileUploads) {
+    return new Refusal("forbidden", "Files are switched off in this conversation");
+  }
+  const { maxFileSizeMb, allowedFileTypes } = settings;
+  if (maxFileSizeMb !== null && files.some((file) => file.size > maxFileSizeMb * MEBIBYTE)) {
+    return new Refusal("too_large", `This conversation takes files of up to ${maxFileSizeMb} MiB`);
+  }
+  if (allowedFileTypes !== null && files.some((file) => !isOneOf(allowedFileTypes, file.contentType))) {
+    return new Refusal("unsupported_media_type", "This conversation does not take files of this type");
+  }
   return null;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/** @param types whole ones, or a kind of them such as `image/*` */
+function isOneOf(types: readonly string[], contentType: string): boolean {
+  const [type = ""] = contentType.toLowerCase().split(";", 1);
+  return types.some((one) => one === type || (one.endsWith("/*") && type.startsWith(one.slice(0, -1))));
+}
+
+/**
+ * Where one of two people has blocked the other, neither says anything to the other, by message, edit, reaction or
+ * typing. Both are told the same, and not who blocked whom.
+ */
+export function mayReach({ isBarred }: Standing): Answer {
+  return isBarred ? new Refusal("forbidden", "Nothing can be said in this conversation") : null;
+}
+
+export function mayType(standing: Standing | null): Answer {
+  return mayTakePart(standing) ?? mayReach(standing as Standing);
 }
 
 export function mayEdit(caller: Caller, message: Message): Answer {
@@ -81,9 +115,8 @@ export function mayDelete(caller: Caller, standing: Standing, message: Message):
 }
 
 export function mayReact(standing: Standing): Answer {
-  return standing.settings.allowReactions
-    ? null
-    : new Refusal("forbidden", "Reactions are switched off in this conversation");
+  if (standing.settings.allowReactions) return mayReach(standing);
+  return new Refusal("forbidden", "Reactions are switched off in this conversation");
 }
 
 /**
@@ -92,7 +125,7 @@ export function mayReact(standing: Standing): Answer {
  */
 export function mayPin(standing: Standing): Answer {
   return standing.kind === "direct" || isAdmin(standing)
-    ? null
+    ? mayReach(standing)
     : new Refusal("forbidden", "Only owners and admins may pin messages");
 }
 
@@ -101,10 +134,10 @@ export function mayAdd(standing: Standing): Answer {
   return isAdmin(standing) ? null : new Refusal("forbidden", "Only owners and admins may add people");
 }
 
-/** Anybody may leave a group; admins remove members, owners anybody. */
+/** Anybody may leave; otherwise admins remove members, owners anybody. Nobody is removed from a direct conversation. */
 export function mayRemove(caller: Caller, standing: Standing, userId: string, role: Role | null): Answer {
-  if (standing.kind === "direct") return directIsFixed();
   if (caller.userId === userId) return null;
+  if (standing.kind === "direct") return directIsFixed();
   if (!isAdmin(standing)) return new Refusal("forbidden", "Only owners and admins may remove people");
   if (role === null) return new Refusal("not_found", "User is not a participant");
   if (role !== "member" && standing.role !== "owner") {
@@ -130,6 +163,27 @@ export function mayMarkMessage(userId: string, standing: Standing, message: Mess
   const isNote = standing.kind === "direct" && standing.participantCount === 1;
   if (message.senderId !== userId || isNote) return null;
   return new Refusal("forbidden", "Its sender cannot mark a message as read");
+}
+
+export function mayDeleteConversation(standing: Standing): Answer {
+  if (standing.kind === "direct") return directIsFixed();
+  return standing.role === "owner"
+    ? null
+    : new Refusal("forbidden", "Only an owner may delete the conversation for everyone");
+}
+
+export function mayBlock(userId: string, otherId: string): Answer {
+  return userId === otherId ? new Refusal("invalid", "Nobody blocks themselves") : null;
+}
+
+/** The two are told the same: whoever is refused may be the one who blocked or the one who was blocked. */
+export function mayMeet(isBarred: boolean): Answer {
+  return isBarred ? new Refusal("forbidden", "No conversation can be opened with this user") : null;
+}
+
+/** Whoever holds a service's token, or runs an open server. */
+export function mayManageUsers({ rights }: Caller): Answer {
+  return rights === "user" ? new Refusal("forbidden", "Only a service may do this") : null;
 }
 
 const isAdmin = (standing: Standing): boolean => standing.role === "owner" || standing.role === "admin";

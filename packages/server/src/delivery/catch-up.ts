@@ -178,7 +178,7 @@ async function tellStretch(
   since: number,
   through: number,
 ): Promise<void> {
-  const visibleFrom = moved.historyVisible ? 0 : moved.joinedSeq;
+  const visibleFrom = moved.deleted ? through + 1 : moved.historyVisible ? 0 : moved.joinedSeq;
   const { conversationId, movedXid: xid } = moved;
   const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: moved.leftSeq !== null };
   for await (const events of missedEvents(reader, stretch)) {

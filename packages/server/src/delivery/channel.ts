@@ -26,6 +26,8 @@ export interface ChannelHost {
   readonly localUser: (userId: string) => LocalUser | undefined;
   /** Somebody has heard of their own removal: nothing more is for them. */
   readonly removed: (channel: Channel, user: LocalUser) => void;
+  /** A conversation's people or settings are others now. */
+  readonly changed: (conversationId: number) => void;
 }
 
 /**
@@ -34,7 +36,8 @@ export interface ChannelHost {
  */
 export class Channel {
   readonly id: number;
-  readonly users = new Set<LocalUser>();
+  /** Who listens, with the tick that let them in. */
+  readonly users = new Map<LocalUser, number>();
   readonly #host: ChannelHost;
   /** How many users listen or are about to: at none it is forgotten. */
   interest = 0;
@@ -45,6 +48,8 @@ export class Channel {
   /** The greatest transaction told here. */
   movedXid = 0;
   #participantCount = 0;
+  /** People who join later do not see what was said before, nor what becomes of it. */
+  #hidesHistory = false;
   /** Events kept back: the clock is not yet known, or something before them is missing. */
   #held: Event[] | null = [];
   #filling: Promise<void> | null = null;
@@ -67,6 +72,7 @@ export class Channel {
     this.clock = at?.clock ?? 0;
     this.movedXid = at?.movedXid ?? 0;
     this.#participantCount = at?.participantCount ?? 0;
+    this.#hidesHistory = at?.historyVisible === false;
     this.#releaseHeld();
   }
 
@@ -92,7 +98,7 @@ export class Channel {
   signal(signal: Signal, except: string | undefined): void {
     const shared = new Map<Codec, Buffer | null>();
     const onlyTo = signal.type === "receipt" && !this.isSmall ? signal.marks.userId : null;
-    for (const user of this.users) {
+    for (const user of this.users.keys()) {
       if (user.id === except || (onlyTo !== null && user.id !== onlyTo)) continue;
       for (const session of user.sessions) session.signal(signal, shared);
     }
@@ -123,6 +129,7 @@ export class Channel {
     this.clock = last.seq;
     let lastMessage = 0;
     const authors = new Set<string>();
+    const hidHistory = this.#hidesHistory;
     for (const event of now) {
       this.movedXid = Math.max(this.movedXid, event.xid);
       if (event.type === "message.stored") {
@@ -130,9 +137,11 @@ export class Channel {
         authors.add(event.message.senderId);
       } else if (event.type === "conversation.changed") {
         this.#participantCount = event.head.conversation.participantCount;
+        this.#hidesHistory = !event.head.conversation.settings.historyVisible;
+        this.#host.changed(this.id);
       }
     }
-    this.#deliver(now, this.isSmall ? lastMessage : 0, authors);
+    this.#deliver(now, this.isSmall ? lastMessage : 0, authors, hidHistory);
     if (removal === -1) return;
     if (last.type === "conversation.changed") for (const userId of last.removed) this.#letGo(userId);
     this.#pass(events.slice(removal + 1));
@@ -141,15 +150,23 @@ export class Channel {
   /**
    * @param delivered the seq that those whom it reached have received; 0: not noted
    * @param authors who wrote what is in it: nobody receives their own
+   * @param hidHistory whether history was hidden before these
    */
-  #deliver(events: readonly Event[], delivered: number, authors: ReadonlySet<string>): void {
-    const shared = new SharedFrames(events);
-    for (const user of this.users) {
+  #deliver(
+    events: readonly Event[],
+    delivered: number,
+    authors: ReadonlySet<string>,
+    hidHistory: boolean,
+  ): void {
+    const all: Page = { events, shared: new SharedFrames(events) };
+    const oldest = hidHistory || this.#hidesHistory ? oldestMessage(events) : Number.POSITIVE_INFINITY;
+    for (const [user, joinedSeq] of this.users) {
       user.touch(this, this.movedXid, this.clock);
+      const told = joinedSeq <= oldest ? all : visibleFrom(joinedSeq, all, hidHistory);
       let reached = false;
       for (const session of user.sessions) {
-        session.deliver(events, shared);
-        reached ||= !session.ended && !shared.isOrigin(session.id) && session.hears(this.id);
+        session.deliver(told.events, told.shared);
+        reached ||= !session.ended && !all.shared.isOrigin(session.id) && session.hears(this.id);
       }
       const isOwn = authors.size === 1 && authors.has(user.id);
       if (reached && delivered > 0 && !isOwn) this.#host.noteDelivered(this.id, user.id, delivered);
@@ -187,9 +204,11 @@ export class Channel {
     }
   }
 
-  async #tellMissed({ clock, movedXid, participantCount }: ClockAt): Promise<void> {
+  async #tellMissed({ clock, movedXid, participantCount, historyVisible }: ClockAt): Promise<void> {
     const { reader } = this.#host;
     this.#participantCount = participantCount;
+    this.#hidesHistory = !historyVisible;
+    this.#host.changed(this.id);
     const stretch: Stretch = {
       conversationId: this.id,
       since: this.clock,
@@ -198,11 +217,14 @@ export class Channel {
       xid: movedXid,
     };
     // Whoever was removed in this stretch may see what came before that, and nothing of what came after.
-    const { removed } = await reader.conversationTicks(this.id, this.clock, clock);
+    const { removed, deleted } = await reader.conversationTicks(this.id, this.clock, clock);
     for (const { userId, leftSeq } of removed) {
       const user = this.#host.localUser(userId);
-      if (user === undefined || !this.users.has(user)) continue;
-      for await (const events of missedEvents(reader, { ...stretch, through: leftSeq, isLeft: true })) {
+      const joinedSeq = user === undefined ? undefined : this.users.get(user);
+      if (user === undefined || joinedSeq === undefined) continue;
+      const visibleFrom = deleted ? leftSeq + 1 : historyVisible ? 0 : joinedSeq;
+      const toLeft = { ...stretch, through: leftSeq, visibleFrom, isLeft: true };
+      for await (const events of missedEvents(reader, toLeft)) {
         for (const session of user.sessions) session.deliver(events, new SharedFrames(events));
       }
       user.touch(this, movedXid, leftSeq);
@@ -212,8 +234,8 @@ export class Channel {
     for await (const events of missedEvents(reader, stretch)) pages.push(events);
     this.clock = clock;
     this.movedXid = Math.max(this.movedXid, movedXid);
-    for (const events of pages) this.#deliver(events, 0, NOBODY);
-    for (const user of this.users) user.touch(this, this.movedXid, clock);
+    for (const events of pages) this.#deliver(events, 0, NOBODY, !historyVisible);
+    for (const user of this.users.keys()) user.touch(this, this.movedXid, clock);
   }
 
   #releaseHeld(): void {
@@ -259,4 +281,23 @@ export class Channel {
 interface Page {
   readonly events: readonly Event[];
   readonly shared: SharedFrames;
+}
+
+function oldestMessage(events: readonly Event[]): number {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const event of events) {
+    if (event.type !== "conversation.changed") oldest = Math.min(oldest, event.message.seq);
+  }
+  return oldest;
+}
+
+/** What of it somebody who joined then may know of: while history is hidden, nothing of messages from before that. */
+function visibleFrom(joinedSeq: number, { events }: Page, hidHistory: boolean): Page {
+  let hides = hidHistory;
+  const visible = events.filter((event) => {
+    if (event.type !== "conversation.changed") return !hides || event.message.seq >= joinedSeq;
+    hides = !event.head.conversation.settings.historyVisible;
+    return true;
+  });
+  return { events: visible, shared: new SharedFrames(visible) };
 }

@@ -1,3 +1,4 @@
+import type { EntrySignal, Signal } from "@parlance/protocol/events.ts";
 import { createGather } from "../core/gather.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Log } from "../core/ports/log.ts";
@@ -20,6 +21,11 @@ export interface HubOptions {
   readonly nodeId: string;
   /** Called when the bus may have lost something: the sweep finds it. */
   readonly onLost: () => void;
+  /** Told what others here may remember otherwise. */
+  readonly watch?: {
+    readonly conversationChanged: (conversationId: number) => void;
+    readonly userChanged: (userId: string) => void;
+  };
 }
 
 /** This node's register of who listens to what. What is told, and in which order, is each channel's business. */
@@ -30,7 +36,8 @@ export class Hub {
   readonly #channels = new Map<number, Channel>();
   readonly #users = new Map<string, LocalUser>();
   readonly #flusher = createFlusher(this.horizon);
-  readonly #memberships: (userId: string) => Promise<readonly number[] | undefined>;
+  /** By conversation, with the tick that let the user in. */
+  readonly #memberships: (userId: string) => Promise<ReadonlyMap<number, number> | undefined>;
   readonly #clocks: (conversationId: number) => Promise<ClockAt | undefined>;
   #nextSession = 1;
 
@@ -46,10 +53,13 @@ export class Hub {
         user.channels.delete(channel.id);
         this.#leave(channel, user);
       },
+      changed: (conversationId) => options.watch?.conversationChanged(conversationId),
     };
     this.#memberships = createGather(async (userIds) => {
-      const byUser = new Map<string, number[]>(userIds.map((id) => [id, []]));
-      for (const row of await reader.memberships(userIds)) byUser.get(row.userId)?.push(row.conversationId);
+      const byUser = new Map<string, Map<number, number>>(userIds.map((id) => [id, new Map()]));
+      for (const { userId, conversationId, joinedSeq } of await reader.memberships(userIds)) {
+        byUser.get(userId)?.set(conversationId, joinedSeq);
+      }
       return byUser;
     });
     this.#clocks = createGather(async (ids) => {
@@ -154,7 +164,11 @@ export class Hub {
     await user.loaded;
     const joining = user.joining?.get(conversationId);
     if (joining !== undefined) return joining;
-    if (user.channels.has(conversationId)) return;
+    const channel = user.channels.get(conversationId);
+    if (channel !== undefined) {
+      channel.users.set(user, Math.max(joinedSeq, channel.users.get(user) ?? 0));
+      return;
+    }
     const joined = this.#join(user, conversationId, joinedSeq).finally(() => {
       user.joining?.delete(conversationId);
       if (user.joining?.size === 0) user.joining = null;
@@ -164,6 +178,13 @@ export class Hub {
     return joined;
   }
 
+  /** Forgets what is known of somebody, and ends their connections where they may no longer have any. */
+  userChanged(userId: string, deactivated: boolean): void {
+    this.#options.watch?.userChanged(userId);
+    if (!deactivated) return;
+    for (const session of this.#users.get(userId)?.sessions ?? []) session.end("deactivated");
+  }
+
   #hear(news: readonly News[]): void {
     for (const item of news) {
       if (item.kind === "events") this.#channels.get(item.conversationId)?.receive(item.events);
@@ -171,6 +192,10 @@ export class Hub {
         this.#channels.get(item.conversationId)?.signal(item.signal, item.except);
       } else if (item.kind === "presence") {
         this.#tellPresence(item);
+      } else if (item.kind === "personal") {
+        this.#tellPersonally(item.userId, item.signal);
+      } else if (item.kind === "user-changed") {
+        this.userChanged(item.userId, item.deactivated);
       } else {
         this.join(item.userId, item.conversationId, item.seq).catch(() => {
           this.#options.log.warn({}, "a new membership waits for the sweep");
@@ -180,21 +205,40 @@ export class Hub {
   }
 
   /** To each once who shares one of the conversations. */
-  #tellPresence({ conversationIds, signal }: Extract<News, { readonly kind: "presence" }>): void {
+  #tellPresence({ conversationIds, signal, except }: Extract<News, { readonly kind: "presence" }>): void {
     const audience = new Set<LocalUser>();
     for (const id of conversationIds) {
-      for (const user of this.#channels.get(id)?.users ?? []) audience.add(user);
+      for (const user of this.#channels.get(id)?.users.keys() ?? []) audience.add(user);
     }
+    for (const userId of except) audience.delete(this.#users.get(userId) as LocalUser);
     const shared = new Map<Codec, Buffer | null>();
     for (const user of audience) for (const session of user.sessions) session.signal(signal, shared);
+  }
+
+  #tellPersonally(userId: string, signal: Signal): void {
+    const user = this.#users.get(userId);
+    const told = user === undefined || signal.type !== "entry" ? signal : this.#entryAsTold(user, signal);
+    if (user === undefined || told === null) return;
+    const shared = new Map<Codec, Buffer | null>();
+    for (const session of user.sessions) session.signal(told, shared);
+  }
+
+  /** Never ahead of what was told: a client goes on from its clock. Null of a conversation the user is not in. */
+  #entryAsTold(user: LocalUser, signal: EntrySignal): EntrySignal | null {
+    const channel = user.channels.get(signal.conversationId);
+    if (channel === undefined) return null;
+    const { head } = signal.entry;
+    const clock = Math.min(head.conversation.clock, channel.clock);
+    const conversation = { ...head.conversation, clock };
+    return { ...signal, entry: { ...signal.entry, head: { ...head, conversation } } };
   }
 
   /** Order: the user's topic, memberships, the conversations' topics, their clocks. */
   async #load(user: LocalUser): Promise<void> {
     await this.#options.bus.subscribe(`user:${user.id}`);
-    const ids = await this.#memberships(user.id);
-    if (ids === undefined || ids.length === 0) return;
-    await Promise.all(ids.map((id) => this.#enter(user, id)));
+    const memberships = await this.#memberships(user.id);
+    if (memberships === undefined || memberships.size === 0) return;
+    await Promise.all([...memberships].map(([id, joinedSeq]) => this.#enter(user, id, joinedSeq)));
     await this.#leaveWhatIsLeft(user);
   }
 
@@ -203,13 +247,13 @@ export class Hub {
    * after that, none is missed.
    */
   async #leaveWhatIsLeft(user: LocalUser): Promise<void> {
-    const members = new Set(await this.#memberships(user.id));
+    const memberships = await this.#memberships(user.id);
     for (const channel of user.channels.values()) {
-      if (!members.has(channel.id) && !user.joining?.has(channel.id)) this.#host.removed(channel, user);
+      if (!memberships?.has(channel.id) && !user.joining?.has(channel.id)) this.#host.removed(channel, user);
     }
   }
 
-  async #enter(user: LocalUser, conversationId: number): Promise<Channel | null> {
+  async #enter(user: LocalUser, conversationId: number, joinedSeq: number): Promise<Channel | null> {
     const channel = this.#open(conversationId);
     try {
       await channel.ready;
@@ -223,13 +267,13 @@ export class Hub {
       return null;
     }
     user.channels.set(channel.id, channel);
-    channel.users.add(user);
+    channel.users.set(user, joinedSeq);
     if (channel.movedXid >= this.horizon.xid) user.touch(channel, channel.movedXid, channel.clock);
     return channel;
   }
 
   async #join(user: LocalUser, conversationId: number, joinedSeq: number): Promise<void> {
-    const channel = await this.#enter(user, conversationId);
+    const channel = await this.#enter(user, conversationId, joinedSeq);
     if (channel === null) return;
     // Sessions that come later start behind this tick anyway; those that catch up see to it themselves.
     const since = joinedSeq - 1;
@@ -241,7 +285,7 @@ export class Hub {
     }
     for (const session of sessions) session.hold();
     try {
-      const stillIn = new Set(await this.#memberships(user.id)).has(conversationId);
+      const stillIn = (await this.#memberships(user.id))?.has(conversationId) ?? false;
       if (stillIn) await channel.tellNewcomers(sessions, since, through);
       else this.#host.removed(channel, user);
     } catch (error) {

@@ -107,6 +107,7 @@ function changedEvent(
     xid,
     head: isLeft ? headForLeaver(head, through) : head,
     created: ticks.created,
+    deleted: ticks.deleted,
     added: ticks.added,
     updated: ticks.updated,
     removed: ticks.removed.map((person) => person.userId),

@@ -17,7 +17,7 @@ export interface Codec {
 }
 
 /** Why delivery ends a connection; each dialect says it in its own form. All of them mean: come back and resume. */
-export type EndReason = "slow_consumer" | "restart" | "expired";
+export type EndReason = "slow_consumer" | "restart" | "expired" | "deactivated";
 
 /** Which conversations one connection wants to hear, where that is not all of its user's. */
 export interface Interest {

@@ -8,6 +8,9 @@ export interface Sweep {
   stop(): Promise<void>;
 }
 
+/** A change may take so long from its time to its commit. */
+const OVERLAP_MS = 60_000;
+
 /**
  * Finds what the bus forgot: sends the store the clocks of the conversations somebody listens to here and gets
  * back those that are ahead, with the new memberships of the users here. What it found told, every transaction
@@ -24,6 +27,7 @@ export function startSweep(options: {
   readonly onNewEpoch: () => void;
 }): Sweep {
   const { hub, reader, log } = options;
+  let sweptAt = performance.now();
   let stopped = false;
   let running: Promise<void> | null = null;
   let timer: NodeJS.Timeout;
@@ -31,13 +35,21 @@ export function startSweep(options: {
   const round = async (): Promise<void> => {
     const at = Math.floor(options.now() / 1_000);
     const epoch = await reader.epoch();
-    const known = { clocks: hub.clocks(), userIds: hub.userIds(), since: hub.horizon.xid };
+    const began = performance.now();
+    const known = {
+      clocks: hub.clocks(),
+      userIds: hub.userIds(),
+      since: hub.horizon.xid,
+      lookBackMs: Math.round(began - sweptAt) + OVERLAP_MS,
+    };
     const { horizon, ...answer } = await reader.sweep(known);
     const late = await latecomers(known);
     const ahead = [...answer.ahead, ...late.ahead];
     const joined = [...answer.joined, ...late.joined];
     await Promise.all(ahead.map((clock) => hub.catchUpTo(clock)));
     await Promise.all(joined.map((one) => hub.join(one.userId, one.conversationId, one.joinedSeq)));
+    for (const userId of answer.deactivated) hub.userChanged(userId, true);
+    sweptAt = began;
     if (hub.horizon.epoch !== "" && hub.horizon.epoch !== epoch) options.onNewEpoch();
     hub.horizon.advance(epoch, horizon, at);
   };
@@ -52,7 +64,7 @@ export function startSweep(options: {
     const clocks = hub.clocks().filter((clock) => !channels.has(clock.conversationId));
     const userIds = hub.userIds().filter((userId) => !users.has(userId));
     if (clocks.length + userIds.length === 0) return { ahead: [], joined: [] };
-    return await reader.sweep({ clocks, userIds, since: known.since });
+    return await reader.sweep({ ...known, clocks, userIds });
   };
 
   const run = (): Promise<void> => {

@@ -31,7 +31,7 @@ export function createAnnounce(bus: Bus): Announce {
       for (const [i, { change }] of entries.entries()) {
         const outcome = outcomes[i];
         if (outcome === undefined || !("seq" in outcome) || !outcome.changed) continue;
-        const { seq, message, added: reacted = false, head, participants } = outcome;
+        const { seq, message, added: reacted = false, head, participants, removed = [] } = outcome;
         const conversationId = outcome.conversationId ?? change.conversationId;
         if (message !== undefined) {
           const tick = { conversationId, seq, xid, message };
@@ -48,7 +48,8 @@ export function createAnnounce(bus: Bus): Announce {
             created: change.kind === "open",
             added,
             updated: change.kind === "role" ? (participants ?? []) : [],
-            removed: change.kind === "remove" ? [change.userId] : [],
+            removed: change.kind === "remove" ? [change.userId] : removed,
+            deleted: change.kind === "delete-conversation",
           };
           gather(byConversation, event);
           const newcomers = change.kind === "open" ? change.people : added;

@@ -239,6 +239,9 @@ function settleDraft(entry: DraftEntry, outcome: AppendOutcome, at: number): voi
     case "not_participant":
       entry.reject(new Refusal("not_participant", "User is not a participant in this conversation"));
       break;
+    case "barred":
+      entry.reject(new Refusal("forbidden", "Nothing can be said in this conversation"));
+      break;
     case "held":
       break;
   }

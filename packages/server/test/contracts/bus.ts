@@ -60,6 +60,7 @@ export function busContract(name: string, open: () => Promise<BusScene>): void {
         kind: "presence",
         conversationIds: [1],
         signal: { type: "presence", userId: "ann", status: "online", lastSeenAt: null },
+        except: ["bob"],
       };
       scene.buses[0].publish([news]);
       await everywhere([news]);

@@ -627,7 +627,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
       });
 
       test("one horizon parts what is told from what is not: moved, tick before, sweep", async () => {
-        const before = await scene.ticks.sweep({ clocks: [], userIds: [], since: 0 });
+        const before = await scene.ticks.sweep({ clocks: [], userIds: [], since: 0, lookBackMs: 0 });
         await send();
         const { id: messageId } = await send();
         const middle = await scene.ticks.nextXid();
@@ -651,6 +651,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
           ],
           userIds: ["cyd", "bob"],
           since: middle,
+          lookBackMs: 0,
         });
         expect(after.horizon).toBeGreaterThan(middle);
         expect(after.ahead).toMatchObject([{ conversationId, clock: 5, participantCount: 3 }]);
@@ -663,7 +664,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         await change({ ...ann(), kind: "remove", userId: "bob" });
         const of = await scene.ticks.memberships(["ann", "bob"]);
         expect(of.filter((one) => one.conversationId === conversationId)).toEqual([
-          { userId: "ann", conversationId },
+          { userId: "ann", conversationId, joinedSeq: 1 },
         ]);
         expect(await scene.ticks.standings("bob", [conversationId])).toMatchObject([
           { leftSeq: 2, clock: 2 },
@@ -677,7 +678,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         await Promise.all(upTo(10).map(() => scene.users.ensure([{ id, name: "First" }])));
         await scene.users.ensure([{ id, name: null }]);
         expect(await scene.users.find([id, "nobody at all"])).toEqual([
-          { id, name: "First", status: "online", deactivated: false },
+          { id, name: "First", status: "online", lastSeenAt: null, deactivated: false },
         ]);
         await scene.users.ensure([{ id, name: "Second" }]);
         await scene.users.setStatus(id, "dnd");

@@ -55,8 +55,10 @@ async function scene(...users: string[]) {
         return store.users.setStatus(id, status);
       },
     },
+    people: store.people,
     bus,
     audienceOf: () => [1],
+    maxAudience: 100,
     now: Date.now,
     log: silentLog,
   });

@@ -185,6 +185,7 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
       clocks: [{ conversationId: place(0).conversationId, clock: 3 }],
       userIds: ["user-1"],
       since: 2 ** 40,
+      lookBackMs: 60_000,
     }),
   "marks since": () => ticks.marksSince(place(0).people[0] as string, Date.now() - 1_000, 100),
 };

@@ -20,7 +20,11 @@ import type { WritingNode } from "./node.ts";
 export function openDoor(
   { store, writer, bus }: WritingNode,
   over: Partial<
-    Pick<Parts, "messageLimit" | "reactionLimit" | "uploadLimit" | "blobs" | "intake" | "fileLimits">
+    Pick<
+      Parts,
+      | ("messageLimit" | "reactionLimit" | "uploadLimit" | "blobs" | "intake" | "fileLimits")
+      | ("presence" | "standings" | "users")
+    >
   > = {},
 ): Door {
   return createDoor({
@@ -30,12 +34,16 @@ export function openDoor(
     queue: createStoreQueue(writer),
     ids: store.ids,
     users: createUserDirectory({ store: store.users, createUnknown: true }),
+    people: store.people,
+    bus,
     standings: createStandings(store.reader),
     presence: createPresence({
       registry: createInProcessPresence(),
       users: store.users,
+      people: store.people,
       bus,
       audienceOf: () => [],
+      maxAudience: 100,
       now: Date.now,
       log: silentLog,
     }),

@@ -1,5 +1,11 @@
 import type { Received } from "./socket.ts";
 
+/** What a frame says of itself, or to one person only. */
+const OF_ONE_FRAME = new Set([
+  ...["added", "removed", "seq", "unread"],
+  ...["muted", "pinned", "archived", "level", "hidden", "blocked"],
+]);
+
 interface Folded {
   readonly messages: Map<string, Record<string, unknown>>;
   head: Record<string, unknown> | null;
@@ -44,7 +50,8 @@ export function clientState(
       const folded = of(told.conversation);
       clocks.set(told.conversation, Math.max(told.tick, clocks.get(told.conversation) ?? 0));
       if (event === "conversation.changed") {
-        const { added, removed, unread: _, seq: __, ...head } = payload;
+        const { added, removed } = payload;
+        const head = Object.fromEntries(Object.entries(payload).filter(([name]) => !OF_ONE_FRAME.has(name)));
         folded.head = head;
         if (removed.includes(userId)) folded.left = true;
         if (added.includes(userId)) folded.left = false;

@@ -230,7 +230,7 @@ function refusedOutcome(code: number, repeat: Repeat | undefined): AppendOutcome
   if (code === -3) return { kind: "key_reused" };
   if (code === -4 && repeat !== undefined)
     return { kind: "repeat", id: repeat.id, seq: repeat.seq, at: repeat.at };
-  return { kind: "not_participant" };
+  return { kind: code === -5 ? "barred" : "not_participant" };
 }
 
 /** PostgreSQL's array literal, written here because pg's own escapes each element by itself at three times the cost. */

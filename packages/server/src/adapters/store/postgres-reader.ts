@@ -1,14 +1,14 @@
-import type { Message } from "@parlance/protocol/model.ts";
+import { HEAD_PARTICIPANTS, type Message, type ParticipantDetail } from "@parlance/protocol/model.ts";
 import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@parlance/protocol/queries.ts";
 import type { Called, Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
-    p.role, coalesce(p.joined_seq, 0) as "joinedSeq"
+    p.role, coalesce(p.joined_seq, 0) as "joinedSeq", coalesce(p.barred, false) as "isBarred"
   from conversations c
   left join participants p on p.conversation_id = c.id and p.user_id = $2 and p.left_seq is null
-  where c.id = $1`;
+  where c.id = $1 and c.deleted_at is null`;
 
 const MESSAGE =
   "select message_json(m) as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1";
@@ -68,14 +68,21 @@ const CALLED = `select p.user_id as "userId", null as name
   join participants p on p.conversation_id = $1 and p.user_id = u.id and p.left_seq is null`;
 
 /** $1: the user. What follows picks the rows; all of a list's shape is here. */
-const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread, unread_mentions(p) as "unreadMentions",
-    p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived,
+const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
+    unread_mentions(p) as "unreadMentions",
+    p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived, p.level,
+    coalesce(p.hidden_seq >= c.last_seq, false) as hidden,
+    p.barred and exists (select from participants q join blocks b on b.blocker_id = p.user_id and b.blocked_id = q.user_id
+                         where q.conversation_id = c.id and q.user_id <> p.user_id) as blocked,
     (select message_json(m) from messages m where m.conversation_id = c.id and m.seq = c.last_seq
        and (m.seq >= p.joined_seq or coalesce((c.settings->>'historyVisible')::boolean, true))) as "lastMessage"`;
 
 const INBOX = `with place as materialized (
     select c.id, c.last_message_at from participants p join conversations c on c.id = p.conversation_id
     where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
+      and ($5 = 'all' or coalesce(p.archived_seq >= c.last_seq, false) = ($5 = 'archived'))
+      and ($5 <> 'pinned' or p.pinned)
+      and ($6::text is null or (c.kind = 'group' and strpos(fold(c.name), fold($6)) > 0))
       and ($2::bigint is null or (epoch_ms(c.last_message_at), c.id) < ($2, $3))
     order by epoch_ms(c.last_message_at) desc, c.id desc limit $4)
   ${ENTRY}
@@ -90,6 +97,36 @@ const ENTRIES = `${ENTRY}
 
 /** Beyond any seq: "from the newest". */
 const NEWEST = Number.MAX_SAFE_INTEGER;
+
+const UNREAD = `select * from (
+    select c.id as "conversationId", unread(p, c) as unread,
+      unread_mentions(p) as "unreadMentions"
+    from participants p join conversations c on c.id = p.conversation_id
+    where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
+    offset 0) counted
+  where unread > 0`;
+
+const DETAIL = `p.user_id as "userId", u.name as "userName", u.avatar_url as "avatarUrl", p.role, p.joined_seq as "joinedSeq",
+    epoch_ms(p.joined_at) as "joinedAt", p.delivered_seq as "deliveredSeq", p.read_seq as "readSeq",
+    epoch_ms(p.read_at) as "readAt",
+    (select m.id from messages m where m.conversation_id = p.conversation_id and m.seq <= p.read_seq
+     order by m.seq desc limit 1) as "lastReadMessageId"`;
+
+/** The page is picked before anything is looked up for its people. */
+const PARTICIPANTS = `with page as materialized (
+    select * from participants
+    where conversation_id = $1 and left_seq is null and ($2::bigint is null or (joined_seq, user_id) > ($2, $3))
+    order by joined_seq, user_id limit $4)
+  select ${DETAIL} from page p left join users u on u.id = p.user_id order by p.joined_seq, p.user_id`;
+
+const PEOPLE = `select p.conversation_id as "conversationId", ${DETAIL}
+  from participants me
+  cross join lateral (
+    select * from participants where conversation_id = me.conversation_id and left_seq is null
+    order by joined_seq, user_id limit ${HEAD_PARTICIPANTS}) p
+  left join users u on u.id = p.user_id
+  where me.conversation_id = any ($2) and me.user_id = $1 and me.left_seq is null
+  order by p.conversation_id, p.joined_seq, p.user_id`;
 
 export function createReader(query: Query): Reader {
   const messages = async (text: string, values: readonly unknown[]): Promise<Message[]> =>
@@ -154,7 +191,14 @@ export function createReader(query: Query): Reader {
     called: (conversationId, { ids, names }) =>
       query<Called & Record<string, unknown>>(CALLED, [conversationId, ids, names]),
     inbox: (wish) =>
-      entries(INBOX, [wish.userId, wish.after?.at ?? null, wish.after?.conversationId ?? null, wish.limit]),
+      entries(INBOX, [
+        wish.userId,
+        wish.after?.at ?? null,
+        wish.after?.conversationId ?? null,
+        wish.limit,
+        wish.list ?? "active",
+        wish.named ?? null,
+      ]),
     entries: (userId, conversationIds) => entries(ENTRIES, [userId, conversationIds]),
     async directConversation(pair) {
       const [row] = await query<{ id: number }>(
@@ -163,6 +207,22 @@ export function createReader(query: Query): Reader {
       );
       return row?.id ?? null;
     },
+    unread: (userId) => query(UNREAD, [userId]),
+    participants: ({ conversationId, after, limit }) =>
+      query(PARTICIPANTS, [conversationId, after?.joinedSeq ?? null, after?.userId ?? null, limit]),
+    async people(userId, conversationIds) {
+      const rows = await query<ParticipantDetail & { conversationId: number }>(PEOPLE, [
+        userId,
+        conversationIds,
+      ]);
+      const byConversation = new Map<number, ParticipantDetail[]>();
+      for (const { conversationId, ...participant } of rows) {
+        const people = byConversation.get(conversationId);
+        if (people === undefined) byConversation.set(conversationId, [participant]);
+        else people.push(participant);
+      }
+      return [...byConversation].map(([conversationId, participants]) => ({ conversationId, participants }));
+    },
   };
 }
 
@@ -170,7 +230,8 @@ export function createUserStore(query: Query): UserStore {
   return {
     find: (ids) =>
       query<UserRecord & Record<string, unknown>>(
-        "select id, name, status, deactivated_at is not null as deactivated from users where id = any ($1)",
+        `select id, name, status, epoch_ms(last_seen_at) as "lastSeenAt", deactivated_at is not null as deactivated
+         from users where id = any ($1)`,
         [ids],
       ),
     async ensure(users) {
@@ -178,7 +239,7 @@ export function createUserStore(query: Query): UserStore {
       await query(
         `insert into users (id, name) select * from unnest($1::text[], $2::text[])
          on conflict (id) do update set name = excluded.name
-         where excluded.name is not null and users.name is distinct from excluded.name`,
+         where excluded.name is not null and not users.own_name and users.name is distinct from excluded.name`,
         [sorted.map((user) => user.id), sorted.map((user) => user.name)],
       );
     },

@@ -2,6 +2,7 @@ import type pg from "pg";
 import type { AttachmentStore } from "../../core/ports/attachment-store.ts";
 import type { Log } from "../../core/ports/log.ts";
 import { type MarkLog, type MessageLog, StoreError } from "../../core/ports/message-log.ts";
+import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
 import type { TickReader } from "../../core/ports/tick-reader.ts";
 import { readEpoch } from "./epoch.ts";
@@ -9,6 +10,7 @@ import { createIds } from "./id-blocks.ts";
 import { createLine, type Line, type Query } from "./line.ts";
 import { createAttachmentStore, createSecrets } from "./postgres-attachments.ts";
 import { createMessageLog } from "./postgres-message-log.ts";
+import { createPeopleStore } from "./postgres-people-store.ts";
 import { createReader, createUserStore } from "./postgres-reader.ts";
 import { createTickReader } from "./postgres-tick-reader.ts";
 
@@ -29,6 +31,7 @@ export interface PostgresStore {
   readonly reader: Reader;
   readonly ticks: TickReader;
   readonly users: UserStore;
+  readonly people: PeopleStore;
   readonly ids: Ids;
   readonly attachments: AttachmentStore;
   /** A key by its name, that all processes over this database share; made where there is none. */
@@ -86,6 +89,7 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     reader: createReader(read),
     ticks: createTickReader(read, async () => epoch),
     users: createUserStore(read),
+    people: createPeopleStore(read),
     attachments: createAttachmentStore(read),
     secret: createSecrets(read),
     ids,

@@ -9,7 +9,7 @@ import type {
 import type { Query } from "./line.ts";
 
 const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid",
-  participant_count as "participantCount" from conversations where id = any ($1)`;
+  participant_count as "participantCount", (settings->>'historyVisible')::boolean as "historyVisible" from conversations where id = any ($1)`;
 
 const NEW_MESSAGES = `select message_json(m) as message from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq <= $3 order by m.seq limit $4`;
@@ -22,7 +22,7 @@ const CONVERSATION_TICKS = `with p as (
     select * from participants where conversation_id = $1 and rev > $2 and rev <= $3)
   select
     case when c.settings_rev > $2 and c.settings_rev <= $3 or exists (select from p) then head_json(c.id) end as head,
-    $2 < 1 as created,
+    $2 < 1 as created, c.deleted_at is not null as deleted,
     coalesce((select json_agg(participant_json(p)) from p where left_seq is null and joined_seq > $2), '[]') as added,
     coalesce((select json_agg(participant_json(p)) from p where left_seq is null and joined_seq <= $2), '[]') as updated,
     coalesce((select json_agg(json_build_object('userId', user_id, 'leftSeq', left_seq))
@@ -31,7 +31,7 @@ const CONVERSATION_TICKS = `with p as (
 
 const MOVED = `select c.id as "conversationId", c.clock, c.moved_xid as "movedXid",
     c.participant_count as "participantCount", p.joined_seq as "joinedSeq",
-    p.left_seq as "leftSeq", (c.settings->>'historyVisible')::boolean as "historyVisible"
+    p.left_seq as "leftSeq", c.deleted_at is not null as deleted, (c.settings->>'historyVisible')::boolean as "historyVisible"
   from participants p join conversations c on c.id = p.conversation_id
   where p.user_id = $1 collate "C"`;
 
@@ -50,12 +50,14 @@ const TICK_BEFORE = `select greatest(
 
 const SWEEP = `select pg_snapshot_xmin(pg_current_snapshot()) as horizon,
   (select json_agg(json_build_object('conversationId', c.id, 'clock', c.clock, 'movedXid', c.moved_xid::text::bigint,
-                                    'participantCount', c.participant_count))
+                                    'participantCount', c.participant_count,
+                                    'historyVisible', (c.settings->>'historyVisible')::boolean))
    from unnest($1::bigint[], $2::bigint[]) known (id, clock) join conversations c on c.id = known.id
    where c.clock > known.clock) as ahead,
   (select json_agg(json_build_object('userId', p.user_id, 'conversationId', p.conversation_id, 'joinedSeq', p.joined_seq))
    from unnest($3::text[]) u (id) join participants p on p.user_id = u.id collate "C"
-   where p.member_xid >= $4::text::xid8 and p.left_seq is null) as joined`;
+   where p.member_xid >= $4::text::xid8 and p.left_seq is null) as joined,
+  (select json_agg(id) from users where deactivated_at > now() - $5 * interval '1 millisecond') as deactivated`;
 
 /** In two parts: of a large conversation only the user's own row is read, and not everybody's to be left out again. */
 const MARKS_SINCE = `with own as materialized (
@@ -79,7 +81,7 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
     epoch,
     memberships: (userIds) =>
       query(
-        `select user_id as "userId", conversation_id as "conversationId" from participants
+        `select user_id as "userId", conversation_id as "conversationId", joined_seq as "joinedSeq" from participants
          where user_id = any ($1 collate "C") and left_seq is null`,
         [userIds],
       ),
@@ -94,7 +96,7 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
         since,
         through,
       ]);
-      return row ?? { head: null, created: false, added: [], updated: [], removed: [] };
+      return row ?? { head: null, created: false, deleted: false, added: [], updated: [], removed: [] };
     },
     moved: (userId, horizon) =>
       query<MovedConversation & Record<string, unknown>>(`${MOVED} and c.moved_xid >= $2::text::xid8`, [
@@ -110,7 +112,7 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
       const [row] = await query<{ tick: number }>(TICK_BEFORE, [conversationId, horizon]);
       return row?.tick ?? 0;
     },
-    async sweep({ clocks, userIds, since }) {
+    async sweep({ clocks, userIds, since, lookBackMs }) {
       const [row] = await query<
         { [K in keyof SweepAnswer]: SweepAnswer[K] | null } & Record<string, unknown>
       >(SWEEP, [
@@ -118,8 +120,14 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
         clocks.map((known) => known.clock),
         userIds,
         since,
+        lookBackMs,
       ]);
-      return { horizon: row?.horizon ?? since, ahead: row?.ahead ?? [], joined: row?.joined ?? [] };
+      return {
+        horizon: row?.horizon ?? since,
+        ahead: row?.ahead ?? [],
+        joined: row?.joined ?? [],
+        deactivated: row?.deactivated ?? [],
+      };
     },
     async nextXid() {
       const [row] = await query<{ xid: number }>("select pg_snapshot_xmax(pg_current_snapshot()) as xid");

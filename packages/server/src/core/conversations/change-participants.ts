@@ -5,8 +5,12 @@ import type { Caller } from "../caller.ts";
 import { changeUnderPolicy } from "../change.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayAdd, mayRemove, maySetRole } from "../policy.ts";
+import { hideDirect } from "./set-preferences.ts";
 
-type PeopleParts = Pick<Parts, "reader" | "writer" | "standings" | "users" | "maxParticipants">;
+type PeopleParts = Pick<
+  Parts,
+  "reader" | "writer" | "standings" | "users" | "people" | "bus" | "maxParticipants"
+>;
 
 /** Those who are in already are skipped. */
 export async function addParticipants(
@@ -36,7 +40,7 @@ export async function addParticipants(
   );
 }
 
-/** Removes somebody, or, of oneself, leaves. */
+/** Removes somebody, or, of oneself, leaves; who leaves a direct conversation only has it out of their lists. */
 export async function removeParticipant(
   parts: PeopleParts,
   caller: Caller,
@@ -44,6 +48,10 @@ export async function removeParticipant(
 ): Promise<Changed> {
   const { conversationId, userId } = command;
   const by = actingUser(caller);
+  if (userId === by) {
+    const standing = await parts.standings.read(conversationId, by);
+    if (standing?.kind === "direct" && standing.role !== null) return await hideDirect(parts, by, standing);
+  }
   let userRole: Role | null = null;
   return await changeUnderPolicy(
     parts,

@@ -1,16 +1,20 @@
 import { createHash } from "node:crypto";
 import type { OpenConversation, Opened } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
-import { DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
+import { type ConversationSettings, DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import { doneOf } from "../change.ts";
-import { checkKey, checkText } from "../messages/content.ts";
+import { checkKey } from "../messages/content.ts";
 import type { Parts } from "../parts.ts";
+import { mayMeet } from "../policy.ts";
 import type { Change } from "../ports/message-log.ts";
+import { checkFace, checkSettings } from "./settings.ts";
 
-type OpenParts = Pick<Parts, "reader" | "writer" | "ids" | "users" | "messageLimit" | "maxParticipants">;
+type OpenParts = Pick<
+  Parts,
+  "reader" | "writer" | "ids" | "users" | "people" | "messageLimit" | "maxParticipants"
+>;
 
-const MAX_NAME_LENGTH = 200;
 const HASH_BYTES = 6;
 
 /**
@@ -24,7 +28,8 @@ export async function openConversation(
   command: OpenConversation,
 ): Promise<Opened> {
   const { idempotencyKey, externalRef } = command;
-  if (command.name !== null) checkName(command.name);
+  checkFace(command);
+  const settings = checkSettings(command.settings ?? {});
   if (externalRef !== undefined) checkKey(externalRef, "the external reference");
   if (idempotencyKey !== null) checkKey(idempotencyKey);
   const first = caller.userId ?? command.userIds[0];
@@ -35,11 +40,17 @@ export async function openConversation(
   }
   await parts.users.arrive(caller);
 
-  const isDirect = people.length <= 2 && command.name === null && externalRef === undefined;
+  const isDirect =
+    people.length <= 2 && command.name === null && command.isGroup !== true && externalRef === undefined;
   const pair = isDirect ? pairOf(people) : null;
   if (pair !== null) {
     const existing = await parts.reader.directConversation(pair);
     if (existing !== null) return { conversationId: existing, created: false };
+  }
+  if (people.length === 2 && pair !== null) {
+    const barred = await parts.people.barredFrom([people[0] as string]);
+    const refusal = mayMeet(barred.get(people[0] as string)?.includes(people[1] as string) ?? false);
+    if (refusal !== null) throw refusal;
   }
   // Before people are met: that may make them.
   parts.messageLimit.take(caller);
@@ -59,12 +70,15 @@ export async function openConversation(
           by: people[0] as string,
           conversationKind: "group",
           name: command.name,
+          description: command.description ?? null,
+          avatarUrl: command.avatarUrl ?? null,
+          settings: { ...base.settings, ...settings },
           people: people.map((userId, i) => ({ userId, role: i === 0 ? "owner" : "member" })),
           ...(externalRef !== undefined
-            ? { externalRef, ref: JSON.stringify(["external", externalRef]), hash: hashOf(null, people) }
+            ? { externalRef, ref: JSON.stringify(["external", externalRef]), hash: hashOf(people) }
             : idempotencyKey !== null && {
                 ref: JSON.stringify(["key", people[0], idempotencyKey]),
-                hash: hashOf(command.name, people),
+                hash: hashOf(people, command, settings),
               }),
         },
   ).catch((error: unknown) => {
@@ -78,13 +92,6 @@ export async function openConversation(
 /** Under which the direct conversation of two people, or of one with itself, is found. */
 export function pairOf(people: readonly string[]): string {
   return JSON.stringify(people.length === 1 ? [...people, ...people] : people.toSorted());
-}
-
-export function checkName(name: string): void {
-  checkText(name, "name");
-  if (name.trim() === "" || [...name].length > MAX_NAME_LENGTH) {
-    throw new Refusal("invalid", `name must have 1 to ${MAX_NAME_LENGTH} characters`);
-  }
 }
 
 type Open = Extract<Change, { readonly kind: "open" }>;
@@ -103,9 +110,15 @@ async function open({ writer }: OpenParts, change: Open): Promise<Opened> {
   return { conversationId: conversationId as number, created: changed };
 }
 
-function hashOf(name: string | null, people: readonly string[]): number {
+/** Over the people, and whatever else must be the same for the same name to find it. */
+function hashOf(
+  people: readonly string[],
+  { name = null, description = null, avatarUrl = null }: Partial<OpenConversation> = {},
+  settings: Partial<ConversationSettings> = {},
+): number {
+  const given = Object.entries(settings).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256")
-    .update(JSON.stringify([name, people.toSorted()]))
+    .update(JSON.stringify([name, people.toSorted(), description, avatarUrl, given]))
     .digest()
     .readUIntBE(0, HASH_BYTES);
 }

@@ -1,4 +1,11 @@
-import type { InboxEntry, InboxPage, ReadEntries, ReadInbox } from "@parlance/protocol/queries.ts";
+import type {
+  InboxEntry,
+  InboxPage,
+  ReadEntries,
+  ReadInbox,
+  ReadUnread,
+  UnreadCounts,
+} from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayReadInbox } from "../policy.ts";
@@ -6,11 +13,17 @@ import { actingUser, mayReadInbox } from "../policy.ts";
 export async function readInbox(
   { reader }: Pick<Parts, "reader">,
   caller: Caller,
-  { userId, limit, after }: ReadInbox,
+  { userId, list = "active", named, limit, after }: ReadInbox,
 ): Promise<InboxPage> {
   const refusal = mayReadInbox(caller, userId);
   if (refusal !== null) throw refusal;
-  const found = await reader.inbox({ userId, limit: limit + 1, after });
+  const found = await reader.inbox({
+    userId,
+    list,
+    ...(named !== undefined && { named }),
+    limit: limit + 1,
+    after,
+  });
   const entries = found.slice(0, limit);
   const last = entries.at(-1);
   const next =
@@ -26,4 +39,13 @@ export async function readEntries(
   { conversationIds }: ReadEntries,
 ): Promise<readonly InboxEntry[]> {
   return await reader.entries(actingUser(caller), conversationIds);
+}
+
+export async function readUnread(
+  { reader }: Pick<Parts, "reader">,
+  caller: Caller,
+  _: ReadUnread,
+): Promise<UnreadCounts> {
+  const conversations = await reader.unread(actingUser(caller));
+  return { total: conversations.reduce((sum, { unread }) => sum + unread, 0), conversations };
 }

@@ -3,7 +3,7 @@ import { MAX_PINS, type Message } from "@parlance/protocol/model.ts";
 import type { Caller } from "../caller.ts";
 import { changeUnderPolicy, type Done } from "../change.ts";
 import type { Parts } from "../parts.ts";
-import { actingUser, mayDelete, mayEdit, mayPin } from "../policy.ts";
+import { actingUser, mayDelete, mayEdit, mayPin, mayReach } from "../policy.ts";
 import { checkContent } from "./content.ts";
 import { mentionsIn } from "./mentions.ts";
 import { visibleMessage } from "./visible.ts";
@@ -28,7 +28,8 @@ export async function editMessage(
     conversationId,
     by,
     async (standing) => {
-      const refusal = mayEdit(caller, await visibleMessage(parts.reader, standing, messageId));
+      const refusal =
+        mayReach(standing) ?? mayEdit(caller, await visibleMessage(parts.reader, standing, messageId));
       if (refusal === null) mentions = await mentionsIn(parts.reader, conversationId, content);
       return refusal;
     },

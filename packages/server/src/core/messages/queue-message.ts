@@ -5,7 +5,7 @@ import { openConversation, pairOf } from "../conversations/open-conversation.ts"
 import type { Parts } from "../parts.ts";
 import { checkMessage, giveDraft, type SendParts } from "./send-message.ts";
 
-type QueueParts = SendParts & Pick<Parts, "writer" | "queue" | "maxParticipants" | "directs">;
+type QueueParts = SendParts & Pick<Parts, "writer" | "queue" | "people" | "maxParticipants" | "directs">;
 
 /** Takes a message from one person to another, whose direct conversation is made on first use. */
 export async function queueMessage(

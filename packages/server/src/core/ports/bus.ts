@@ -24,6 +24,17 @@ export type News =
       readonly kind: "presence";
       readonly conversationIds: readonly number[];
       readonly signal: Signal;
+      /** Users who are not told all the same. */
+      readonly except: readonly string[];
+    }
+  /** To all of one user's connections, and nobody else's. */
+  | { readonly topic: Topic; readonly kind: "personal"; readonly userId: string; readonly signal: Signal }
+  /** A user's name is another, or they were deactivated: then their connections end. */
+  | {
+      readonly topic: Topic;
+      readonly kind: "user-changed";
+      readonly userId: string;
+      readonly deactivated: boolean;
     }
   /** A user was let into a conversation. */
   | {

@@ -37,6 +37,8 @@ export type AppendOutcome =
   | { readonly kind: "repeat"; readonly id: number; readonly seq: number; readonly at: number }
   | { readonly kind: "key_reused" }
   | { readonly kind: "not_participant" }
+  /** A direct conversation one of whose two people has blocked the other. */
+  | { readonly kind: "barred" }
   /** Another node holds the conversation: nothing was done, try again. */
   | { readonly kind: "held" };
 
@@ -60,6 +62,8 @@ export type Change =
       readonly kind: "open";
       readonly conversationKind: "direct" | "group";
       readonly name: string | null;
+      readonly description?: string | null;
+      readonly avatarUrl?: string | null;
       readonly people: readonly { readonly userId: string; readonly role: Role }[];
       /** Names the direct conversation of two people. */
       readonly pair?: string;
@@ -89,6 +93,7 @@ export type Change =
       readonly avatarUrl?: string | null;
       readonly settings?: object;
     })
+  | (ChangeBase & { readonly kind: "delete-conversation" })
   | (ChangeBase & {
       readonly kind: "edit";
       readonly messageId: number;
@@ -148,6 +153,8 @@ export type ChangeOutcome =
       /** The rest. */
       readonly head?: ConversationHead;
       readonly participants?: readonly Participant[];
+      /** delete-conversation: all who took part. */
+      readonly removed?: readonly string[];
     };
 
 export interface Changed {

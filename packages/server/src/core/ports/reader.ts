@@ -2,17 +2,22 @@ import type {
   ConversationKind,
   ConversationSettings,
   Message,
+  ParticipantDetail,
   Role,
   Status,
 } from "@parlance/protocol/model.ts";
 import type {
+  ConversationPeople,
   CountedPage,
   EarlierText,
   InboxEntry,
+  InboxList,
+  ParticipantPlace,
   Reaction,
   ReadBy,
   ReadEdits,
   ReadReactions,
+  UnreadCounts,
 } from "@parlance/protocol/queries.ts";
 
 /** What policy is asked with: the conversation, and how somebody stands in it. */
@@ -26,6 +31,8 @@ export interface Standing {
   readonly role: Role | null;
   /** The tick that let them in; 0 for one who takes no part. */
   readonly joinedSeq: number;
+  /** In a direct conversation one of whose two people has blocked the other. */
+  readonly isBarred: boolean;
 }
 
 export interface HistoryWish {
@@ -75,9 +82,19 @@ export interface Called {
 
 export interface InboxWish {
   readonly userId: string;
+  /** Absent: `active`. */
+  readonly list?: InboxList;
+  /** Only groups with this in their name. */
+  readonly named?: string;
   readonly limit: number;
   /** Strictly after this place in the order (newest activity first); null: from the top. */
   readonly after: { readonly at: number; readonly conversationId: number } | null;
+}
+
+export interface ParticipantsWish {
+  readonly conversationId: number;
+  readonly after: ParticipantPlace | null;
+  readonly limit: number;
 }
 
 /** What the core asks of the store. Reads see everything that was acknowledged before they were asked. */
@@ -111,18 +128,25 @@ export interface Reader {
   /** The entries of these conversations that the user takes part in, in no order. */
   entries(userId: string, conversationIds: readonly number[]): Promise<readonly InboxEntry[]>;
   directConversation(pair: string): Promise<number | null>;
+  /** Of all the user's conversations that are not hidden, those with something unread, in no order. */
+  unread(userId: string): Promise<UnreadCounts["conversations"]>;
+  /** Those who take part, longest in it first. */
+  participants(wish: ParticipantsWish): Promise<readonly ParticipantDetail[]>;
+  /** The first of each of these conversations that the user takes part in. */
+  people(userId: string, conversationIds: readonly number[]): Promise<readonly ConversationPeople[]>;
 }
 
 export interface UserRecord {
   readonly id: string;
   readonly name: string | null;
   readonly status: Status;
+  readonly lastSeenAt: number | null;
   readonly deactivated: boolean;
 }
 
 export interface UserStore {
   find(ids: readonly string[]): Promise<readonly UserRecord[]>;
-  /** Makes those that are missing; a name that is given replaces the one that is there. */
+  /** Makes those that are missing; a name that is given replaces the one that is there, unless that was the user's choice. */
   ensure(users: readonly { readonly id: string; readonly name: string | null }[]): Promise<void>;
   /** The status somebody has chosen; it stands until they choose another. */
   setStatus(id: string, status: Status): Promise<void>;

@@ -7,6 +7,8 @@ export interface ClockAt {
   /** The transaction of the latest tick. */
   readonly movedXid: number;
   readonly participantCount: number;
+  /** Whether people who join later see what was said before. */
+  readonly historyVisible: boolean;
 }
 
 /** A conversation of somebody's that has moved, as resume needs it. */
@@ -14,13 +16,16 @@ export interface MovedConversation extends ClockAt {
   readonly joinedSeq: number;
   /** The tick at which they left; null while they are in. */
   readonly leftSeq: number | null;
-  readonly historyVisible: boolean;
+  /** For everyone: nothing that was said in it may be told any more. */
+  readonly deleted: boolean;
 }
 
 export interface ConversationTicks {
   /** Null when neither settings nor people changed between the two ticks. */
   readonly head: ConversationHead | null;
   readonly created: boolean;
+  /** It has been deleted for everyone, whenever that was. */
+  readonly deleted: boolean;
   readonly added: readonly Participant[];
   readonly updated: readonly Participant[];
   readonly removed: readonly { readonly userId: string; readonly leftSeq: number }[];
@@ -31,6 +36,8 @@ export interface SweepWish {
   readonly userIds: readonly string[];
   /** The horizon of the sweep before. */
   readonly since: number;
+  /** How long ago that was, in milliseconds, and some more. */
+  readonly lookBackMs: number;
 }
 
 export interface SweepAnswer {
@@ -42,6 +49,8 @@ export interface SweepAnswer {
     readonly conversationId: number;
     readonly joinedSeq: number;
   }[];
+  /** Users who were deactivated since that long ago and still are. */
+  readonly deactivated: readonly string[];
 }
 
 /**
@@ -53,7 +62,9 @@ export interface TickReader {
   epoch(): Promise<string>;
   memberships(
     userIds: readonly string[],
-  ): Promise<readonly { readonly userId: string; readonly conversationId: number }[]>;
+  ): Promise<
+    readonly { readonly userId: string; readonly conversationId: number; readonly joinedSeq: number }[]
+  >;
   clocks(conversationIds: readonly number[]): Promise<readonly ClockAt[]>;
   /** New messages by seq, of `seq > since`. */
   newMessages(

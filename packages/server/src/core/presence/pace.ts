@@ -36,7 +36,7 @@ export function createPace<Value>(
 
   const arm = (): void => {
     const [first] = held.values();
-    if (first !== undefined) timer ??= setTimeout(lookThrough, first.until - now());
+    if (first !== undefined) timer ??= setTimeout(lookThrough, Math.max(0, first.until - now()));
   };
 
   return {

@@ -1,7 +1,7 @@
 import type { SetStatus, SetTyping } from "@parlance/protocol/commands.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { actingUser, mayTakePart } from "../policy.ts";
+import { actingUser, mayType } from "../policy.ts";
 
 export async function setTyping(
   { standings, typing, users }: Pick<Parts, "standings" | "typing" | "users">,
@@ -9,8 +9,8 @@ export async function setTyping(
   { conversationId, typing: isTyping }: SetTyping,
 ): Promise<undefined> {
   const id = actingUser(caller);
-  if (mayTakePart(standings.recall(conversationId, id) ?? null) !== null) {
-    const refusal = mayTakePart(await standings.read(conversationId, id));
+  if (mayType(standings.recall(conversationId, id) ?? null) !== null) {
+    const refusal = mayType(await standings.read(conversationId, id));
     if (refusal !== null) throw refusal;
   }
   typing.set(conversationId, { id, name: await users.arrive(caller) }, isTyping);

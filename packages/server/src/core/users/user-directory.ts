@@ -8,12 +8,20 @@ import { Recent } from "../recent.ts";
 const MAX_KNOWN = 200_000;
 const MAX_AGE_MS = 60_000;
 
+interface KnownUser {
+  readonly name: string | null;
+  /** The name they came with last, which their own choice may have overruled. */
+  readonly given: string | null;
+}
+
 /** Who exists, and what they are called. */
 export interface UserDirectory {
   /** Makes sure that the caller has a row, under the name it came with. Refuses the deactivated. Gives the name, at once where it is known. */
   arrive(caller: Caller): string | null | Promise<string | null>;
   /** Makes sure that people whom a caller names exist, or refuses with `not_found`. */
   meet(caller: Caller, userIds: readonly string[]): Promise<void>;
+  /** What is known of a user is no longer so: asks again when it is needed. */
+  forget(userId: string): void;
 }
 
 interface Arrival {
@@ -27,7 +35,7 @@ export function createUserDirectory(options: {
   readonly createUnknown: boolean;
 }): UserDirectory {
   const { store } = options;
-  const names = new Recent<string, { readonly name: string | null }>(MAX_KNOWN, MAX_AGE_MS);
+  const names = new Recent<string, KnownUser>(MAX_KNOWN, MAX_AGE_MS);
   /** Many connect at once after a restart: they share one statement, and two more for those who are new or renamed. */
   const welcome = createGather<Arrival, UserRecord>(async (arrivals) => {
     const found = new Map<string, UserRecord>();
@@ -51,7 +59,7 @@ export function createUserDirectory(options: {
     const record = await welcome({ id: userId, name });
     if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
     const found = record?.name ?? null;
-    names.set(userId, { name: found });
+    names.set(userId, { name: found, given: name });
     return found;
   };
 
@@ -59,7 +67,9 @@ export function createUserDirectory(options: {
     arrive({ userId, name }) {
       if (userId === null) return null;
       const known = names.get(userId);
-      if (known !== undefined && (name === null || name === known.name)) return known.name;
+      if (known !== undefined && (name === null || name === known.name || name === known.given)) {
+        return known.name;
+      }
       return firstArrival(userId, name);
     },
 
@@ -78,7 +88,12 @@ export function createUserDirectory(options: {
           throw new Refusal("not_found", "User not found");
         await store.ensure(missing.map((id) => ({ id, name: null })));
       }
-      for (const id of strangers) names.set(id, { name: known.get(id)?.name ?? null });
+      for (const id of strangers) {
+        const user = known.get(id);
+        if (user?.deactivated !== true) names.set(id, { name: user?.name ?? null, given: null });
+      }
     },
+
+    forget: (userId) => names.delete(userId),
   };
 }

@@ -51,7 +51,7 @@ export function newMessageFrame(m: Message): Buffer {
 }
 
 function signal(told: Signal): Buffer | null {
-  if (told.type === "presence") return null;
+  if (told.type === "presence" || told.type === "entry") return null;
   const conversation_id = conversationId(told.conversationId);
   if (told.type === "receipt") {
     const { userId, deliveredSeq, readSeq, readAt } = told.marks;

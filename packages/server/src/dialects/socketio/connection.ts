@@ -147,9 +147,10 @@ export class Connection implements LinkEvents, Visited, Outlet {
       this.#close(CLOSE_CODES.restart, "restart: come back and resume");
     } else {
       // Told that it was disconnected on purpose, a client does not come back by itself, with the same token.
-      const expired = new Refusal("unauthenticated", "The token has expired");
-      this.#link.write([errorFrame("error", expired), disconnectFrame()]);
-      this.#close(CLOSE_CODES.unauthenticated, "the token has expired");
+      const why = reason === "expired" ? "The token has expired" : "The user is deactivated";
+      const refusal = new Refusal("unauthenticated", why);
+      this.#link.write([errorFrame("error", refusal), disconnectFrame()]);
+      this.#close(CLOSE_CODES.unauthenticated, why);
     }
   }
 

@@ -46,6 +46,7 @@ function eventFrame(event: Event): Buffer {
           seq: event.seq,
           added: event.added.map((participant) => participant.userId),
           removed: event.removed,
+          deleted: event.deleted,
         }),
       );
   }
@@ -86,6 +87,11 @@ export function signalFrame(signal: Signal): Buffer {
         read_seq: signal.marks.readSeq,
         read_at: signal.marks.readAt,
       });
+    case "entry": {
+      const { entry } = signal;
+      const seq = entry.head.conversation.clock;
+      return frame("conversation.changed", conversationPayload(entry.head, { seq }, entry));
+    }
     case "presence":
       return frame("presence.changed", {
         user_id: signal.userId,

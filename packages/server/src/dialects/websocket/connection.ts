@@ -167,8 +167,9 @@ export class Connection implements WebSocketEvents, Visited, Outlet {
       this.#close(CLOSE_CODES.slowConsumer, "slow consumer: come back and resume");
     else if (reason === "restart") this.#close(CLOSE_CODES.restart, "restart: come back and resume");
     else {
-      this.#transport.write([errorFrame(new Refusal("unauthenticated", "The token has expired"))]);
-      this.#close(CLOSE_CODES.unauthenticated, "the token has expired");
+      const why = reason === "expired" ? "The token has expired" : "The user is deactivated";
+      this.#transport.write([errorFrame(new Refusal("unauthenticated", why))]);
+      this.#close(CLOSE_CODES.unauthenticated, why);
     }
   }
 

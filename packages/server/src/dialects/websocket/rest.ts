@@ -92,7 +92,7 @@ function addRoutes(app: App, { door, identity }: DialectParts): void {
 }
 
 function chatOf(
-  { head, lastMessage, lastMessageAt, unread, muted, pinned, archived }: InboxEntry,
+  { head, lastMessage, lastMessageAt, unread, muted, pinned, archived, level }: InboxEntry,
   userId: string,
 ) {
   const { conversation, participants } = head;
@@ -112,6 +112,7 @@ function chatOf(
     muted,
     pinned,
     archived,
+    level,
   };
 }
 

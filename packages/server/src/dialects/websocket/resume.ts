@@ -47,10 +47,11 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
       type: "read-entries",
       conversationIds,
     });
-    for (const { head, unread } of entries) {
+    for (const entry of entries) {
+      const { head } = entry;
       // Never ahead of what was told: a client goes on from here.
       const seq = Math.min(head.conversation.clock, report.toldTo(head.conversation.id));
-      connection.send(frame("conversation.changed", conversationPayload(head, { seq, unread })));
+      connection.send(frame("conversation.changed", conversationPayload(head, { seq }, entry)));
       await connection.listening?.session.paced();
     }
   }

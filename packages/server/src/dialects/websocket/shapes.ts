@@ -1,6 +1,7 @@
 import { attachmentPath } from "@parlance/protocol/attachment-path.ts";
 import { isOurSpelling, spellPrefixed } from "@parlance/protocol/ids.ts";
 import type { Attachment, ConversationHead, Message } from "@parlance/protocol/model.ts";
+import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import type { AttachmentPayload, ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
 
 export const conversationId = (id: number): string => spellPrefixed("conversation", id);
@@ -50,6 +51,7 @@ function attachmentPayload({ id, hasThumbnail, ...attachment }: Attachment): Att
   };
 }
 
+/** @param entry where the frame is for one person */
 export function conversationPayload(
   { conversation, participants }: ConversationHead,
   changes: {
@@ -57,10 +59,11 @@ export function conversationPayload(
     readonly seq: number;
     readonly added?: readonly string[];
     readonly removed?: readonly string[];
-    readonly unread?: number;
+    readonly deleted?: boolean;
   },
+  entry?: InboxEntry,
 ): ConversationPayload {
-  const { allowReplies, allowReactions, historyVisible } = conversation.settings;
+  const { settings } = conversation;
   return {
     conversation_id: conversationId(conversation.id),
     kind: conversation.kind,
@@ -68,9 +71,12 @@ export function conversationPayload(
     description: conversation.description,
     avatar_url: conversation.avatarUrl,
     settings: {
-      allow_replies: allowReplies,
-      allow_reactions: allowReactions,
-      history_visible: historyVisible,
+      allow_replies: settings.allowReplies,
+      allow_reactions: settings.allowReactions,
+      history_visible: settings.historyVisible,
+      allow_file_uploads: settings.allowFileUploads,
+      max_file_size_mb: settings.maxFileSizeMb,
+      allowed_file_types: settings.allowedFileTypes,
     },
     participants: participants.map(({ userId, userName, role }) => ({
       user_id: userId,
@@ -81,6 +87,12 @@ export function conversationPayload(
     seq: changes.seq,
     added: changes.added ?? [],
     removed: changes.removed ?? [],
-    ...(changes.unread !== undefined && { unread: changes.unread }),
+    ...(changes.deleted === true && { deleted: true }),
+    ...(entry !== undefined && personal(entry)),
   };
+}
+
+/** How a conversation stands in one person's list. */
+function personal({ unread, muted, pinned, archived, level, hidden, blocked }: InboxEntry) {
+  return { unread, muted, pinned, archived, level, hidden, blocked };
 }

@@ -29,9 +29,16 @@ create table instance (
 create sequence message_ids as bigint increment by 1000 minvalue 1 maxvalue 9007199254000000;
 create sequence conversation_ids as bigint increment by 1000 minvalue 1 maxvalue 9007199254000000;
 
+-- Without case and accents, as names are compared and sorted: as far as the database's own locale knows of case.
+create function fold(t text) returns text language sql immutable strict parallel safe
+  return lower(regexp_replace(normalize(t, NFKD), '[\u0300-\u036f]', '', 'g'));
+
 create table users (
   id text primary key,
   name text,
+  -- Chosen by the user, so that the one a token gives no longer replaces it.
+  own_name boolean not null default false,
+  search_name text not null generated always as (fold(coalesce(name || E'\n', '') || id)) stored,
   avatar_url text,
   is_bot boolean not null default false,
   status user_status not null default 'online',
@@ -58,6 +65,8 @@ create table conversations (
   last_seq bigint not null default 0,
   last_message_at timestamptz not null,
   participant_count integer not null,
+  -- For everyone: nobody takes part any more, and what was said is out of reach.
+  deleted_at timestamptz,
   -- The greatest transaction that has ticked here.
   moved_xid xid8 not null
 ) with (fillfactor = 70);
@@ -82,6 +91,8 @@ create table participants (
   left_seq bigint,
   rev bigint not null,
   member_xid xid8 not null,
+  -- In a direct conversation one of whose two people has blocked the other: nothing is said in it any more.
+  barred boolean not null default false,
   muted boolean not null default false,
   pinned boolean not null default false,
   -- Archived (or hidden) until something newer than this seq is stored: a new message brings it back
@@ -93,6 +104,7 @@ create table participants (
   read_seq bigint not null default 0,
   read_n bigint not null default 0,
   read_at timestamptz,
+  -- When marks, or what is personal beside them, last changed: from then on resume tells them again.
   marked_at timestamptz,
   own_total bigint not null default 0,
   own_at_read bigint not null default 0,

@@ -18,7 +18,7 @@
 -- clocks[i] is the clock of c_id[i] before the batch; draft j got the seq clocks[p_at[j]] + p_rank[j]. It is null
 -- where the conversation was held elsewhere, or, with p_wait, is unknown.
 -- codes is null when all was stored; else nothing was, and codes[j] is 0 where draft j may be, -2 where its sender
--- does not take part, -3 where its key was used with other content, -4 where it is stored already: repeats then has
+-- does not take part, -5 where nothing can be said there (participants.barred), -3 where its key was used with other content, -4 where it is stored already: repeats then has
 -- {i, id, seq, at} of the first result.
 create function append_messages(
   p_id bigint[], p_sender text[], p_key text[], p_hash bigint[], p_type message_type[], p_content text[],
@@ -52,7 +52,7 @@ begin
   -- read one whole.
   perform 1 from unnest(p_id, p_sender, p_key, p_at) as d (id, sender, key, at)
   where (select 1 from participants p where p.conversation_id = c_id[d.at] and p.user_id = d.sender
-         and p.left_seq is null limit 1) is null
+         and p.left_seq is null and not p.barred limit 1) is null
      or (d.key is not null
          and (select 1 from messages k where k.idempotency_key = d.key and k.sender_id = d.sender
               and k.conversation_id is not distinct from c_id[d.at] limit 1) is not null)
@@ -61,17 +61,17 @@ begin
   limit 1;
   if found then
     select array_agg(case when d.was_id is not null then case when d.reused then -3 else -4 end
-                          when not d.takes_part then -2 else 0 end order by d.i),
+                          when not d.takes_part then -2 when d.barred then -5 else 0 end order by d.i),
            jsonb_agg(jsonb_build_object('i', d.i - 1, 'id', d.was_id, 'seq', d.was_seq, 'at', epoch_ms(d.was_at)))
              filter (where d.was_id is not null and not d.reused)
     into codes, repeats
     from (
-      select d.i, p.user_id is not null as takes_part, coalesce(k.id, r.id) as was_id, coalesce(k.seq, r.seq) as was_seq,
+      select d.i, p.user_id is not null as takes_part, coalesce(p.barred, false) as barred, coalesce(k.id, r.id) as was_id, coalesce(k.seq, r.seq) as was_seq,
              coalesce(k.created_at, r.created_at) as was_at,
              k.id is not null and k.content_hash is distinct from d.hash as reused
       from unnest(p_id, p_sender, p_key, p_hash, p_at) with ordinality as d (id, sender, key, hash, at, i)
       left join lateral (
-        select p.user_id from participants p
+        select p.user_id, p.barred from participants p
         where p.conversation_id = c_id[d.at] and p.user_id = d.sender and p.left_seq is null limit 1) p on true
       left join lateral (
         select k.id, k.seq, k.created_at, k.content_hash from messages k

@@ -30,7 +30,7 @@ create function conversation_json(c conversations) returns json language sql sta
 create function participant_json(p participants) returns json language sql stable
   return json_build_object(
     'userId', p.user_id, 'userName', (select u.name from users u where u.id = p.user_id), 'role', p.role,
-    'joinedSeq', p.joined_seq);
+    'joinedSeq', p.joined_seq, 'joinedAt', epoch_ms(p.joined_at));
 
 -- The head everybody in a conversation knows; 200 is HEAD_PARTICIPANTS.
 create function head_json(p_conversation bigint) returns json language sql stable
@@ -66,6 +66,8 @@ begin
       return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
     end if;
   elsif change ? 'pair' then
+    -- One after another with set_block(), so that one of the two knows of the other.
+    perform pg_advisory_xact_lock(hashtextextended(change->>'pair', 0));
     insert into direct_conversations (pair, conversation_id) values (change->>'pair', opened)
     on conflict (pair) do nothing;
     if not found then
@@ -73,13 +75,17 @@ begin
       return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
     end if;
   end if;
-  insert into conversations (id, kind, name, external_ref, created_by, created_at, settings, settings_rev, settings_xid, clock,
-                             last_message_at, participant_count, moved_xid)
-  values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'externalRef',
+  insert into conversations (id, kind, name, description, avatar_url, external_ref, created_by, created_at, settings,
+                             settings_rev, settings_xid, clock, last_message_at, participant_count, moved_xid)
+  values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'description',
+          change->>'avatarUrl', change->>'externalRef',
           change->>'by', p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
-  insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid)
-  select opened, person->>'userId', (person->>'role')::participant_role, 1, p_at, 1, p_xid
+  insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid, barred)
+  select opened, person->>'userId', (person->>'role')::participant_role, 1, p_at, 1, p_xid,
+         change ? 'pair' and exists (
+           select from blocks b, jsonb_array_elements(change->'people') x, jsonb_array_elements(change->'people') y
+           where b.blocker_id = x->>'userId' and b.blocked_id = y->>'userId')
   from jsonb_array_elements(change->'people') person;
   return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true, 'head', head_json(opened));
 end $$;
@@ -306,6 +312,7 @@ declare
   change jsonb;
   result jsonb;
   standing text;
+  is_barred boolean;
   last change_batches;
 begin
   -- The lane's row is taken first: a first try that is still under way is waited for.
@@ -332,13 +339,14 @@ begin
     if change->>'kind' = 'open' then
       result := change_open(change, made_xid, made_at);
     else
-      select p.role into standing from participants p
+      select p.role, p.barred into standing, is_barred from participants p
       where p.conversation_id = (change->>'conversationId')::bigint and p.user_id = change->>'by'
         and p.left_seq is null;
       if not found then
         standing := null;
+        is_barred := false;
       end if;
-      if standing is distinct from change->>'asRole' then
+      if standing is distinct from change->>'asRole' or (is_barred and change->>'kind' in ('edit', 'react', 'pin')) then
         result := jsonb_build_object('stale', true);
       else
         result := case change->>'kind'
@@ -347,6 +355,7 @@ begin
           when 'role' then change_role(change, made_xid)
           when 'settings' then change_settings(change, made_xid)
           when 'send' then change_send(change)
+          when 'delete-conversation' then change_delete_conversation(change, made_xid, made_at)
           else change_message(change, made_xid, made_at)
         end;
       end if;

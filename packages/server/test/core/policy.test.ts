@@ -1,0 +1,76 @@
+import { DEFAULT_SETTINGS, type Role } from "@parlance/protocol/model.ts";
+import { expect, test } from "vitest";
+import {
+  type Answer,
+  mayAdd,
+  mayBlock,
+  mayDeleteConversation,
+  mayManageUsers,
+  mayMeet,
+  mayReact,
+  mayRemove,
+  maySend,
+  maySetRole,
+  mayType,
+  mayUpdate,
+} from "../../src/core/policy.ts";
+import type { Standing } from "../../src/core/ports/reader.ts";
+import { asUser } from "../support/door.ts";
+
+const ROLES: readonly Role[] = ["owner", "admin", "member"];
+
+const group = (role: Role): Standing => ({
+  conversationId: 1,
+  kind: "group",
+  settings: DEFAULT_SETTINGS,
+  clock: 1,
+  participantCount: 3,
+  role,
+  joinedSeq: 1,
+  isBarred: false,
+});
+const direct: Standing = { ...group("member"), kind: "direct", participantCount: 2 };
+const code = (answer: Answer): string => answer?.code ?? "yes";
+const byRole = (ask: (standing: Standing) => Answer): string[] => ROLES.map((role) => code(ask(group(role))));
+
+test("what each role may do in a group", () => {
+  expect(byRole(mayAdd)).toEqual(["yes", "yes", "forbidden"]);
+  expect(byRole(mayUpdate)).toEqual(["yes", "yes", "forbidden"]);
+  expect(byRole(maySetRole)).toEqual(["yes", "forbidden", "forbidden"]);
+  expect(byRole(mayDeleteConversation)).toEqual(["yes", "forbidden", "forbidden"]);
+});
+
+test("owners remove anybody, admins members, members nobody; everybody may leave", () => {
+  const removing = (userRole: Role) =>
+    byRole((standing) => mayRemove(asUser("me"), standing, "other", userRole));
+  expect(removing("owner")).toEqual(["yes", "forbidden", "forbidden"]);
+  expect(removing("admin")).toEqual(["yes", "forbidden", "forbidden"]);
+  expect(removing("member")).toEqual(["yes", "yes", "forbidden"]);
+  expect(byRole((standing) => mayRemove(asUser("me"), standing, "other", null))).toEqual([
+    "not_found",
+    "not_found",
+    "forbidden",
+  ]);
+  expect(byRole((standing) => mayRemove(asUser("me"), standing, "me", null))).toEqual(["yes", "yes", "yes"]);
+});
+
+test("a direct conversation is as it is; one may only leave it", () => {
+  const answers = [mayAdd, mayUpdate, maySetRole, mayDeleteConversation].map((ask) => code(ask(direct)));
+  expect(answers).toEqual(["conflict", "conflict", "conflict", "conflict"]);
+  expect(code(mayRemove(asUser("me"), direct, "other", "member"))).toBe("conflict");
+  expect(code(mayRemove(asUser("me"), direct, "me", null))).toBe("yes");
+});
+
+test("between two of whom one has blocked the other nothing is said, either way in the same words", () => {
+  const barred = { ...direct, isBarred: true };
+  const answers = [maySend(barred, false), maySend(barred, true), mayType(barred), mayReact(barred)];
+  expect(answers.map(code)).toEqual(["forbidden", "forbidden", "forbidden", "forbidden"]);
+  expect(new Set(answers.map((answer) => answer?.message)).size).toBe(1);
+  expect([code(mayMeet(true)), code(mayMeet(false))]).toEqual(["forbidden", "yes"]);
+  expect(code(mayBlock("me", "me"))).toBe("invalid");
+});
+
+test("users are shut out by services and operators, not by users", () => {
+  const by = (rights: "user" | "service" | "operator") => code(mayManageUsers({ ...asUser("me"), rights }));
+  expect([by("user"), by("service"), by("operator")]).toEqual(["forbidden", "yes", "yes"]);
+});
