@@ -174,7 +174,7 @@ export interface ReadUnread {
   readonly type: "read-unread";
 }
 
-export interface UnreadCounts {
+export interface UnreadList {
   readonly total: number;
   /** Those with something unread, in no order. Archived and muted ones too; not those that are hidden. */
   readonly conversations: readonly {
@@ -358,7 +358,7 @@ export interface Queries {
   "read-reactions": [ReadReactions, ReactionsPage];
   "read-receipts": [ReadReceipts, ReceiptsPage];
   "find-direct": [FindDirect, number | null];
-  "read-unread": [ReadUnread, UnreadCounts];
+  "read-unread": [ReadUnread, UnreadList];
   "read-participants": [ReadParticipants, ParticipantsPage];
   "read-people": [ReadPeople, readonly ConversationPeople[]];
   "find-users": [FindUsers, UsersPage];

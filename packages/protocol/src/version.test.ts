@@ -76,6 +76,7 @@ const SERVER_EVENTS: { readonly [N in ServerEventName]: Required<ServerEvents[N]
     removed: [""],
     deleted: false,
     unread: 0,
+    unread_mentions: 0,
     muted: false,
     pinned: false,
     archived: false,

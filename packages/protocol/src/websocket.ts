@@ -132,6 +132,8 @@ export interface ConversationPayload {
    * conversation in their own list.
    */
   readonly unread?: number;
+  /** Of the unread, those that name this person. */
+  readonly unread_mentions?: number;
   readonly muted?: boolean;
   readonly pinned?: boolean;
   /** Out of the list until the next message. */

@@ -119,7 +119,7 @@ test("what is unread is counted for all conversations at once, as each by itself
   const { total, conversations } = await door.answer(asUser("una"), { type: "read-unread" });
   const entries = await door.answer(asUser("una"), { type: "read-entries", conversationIds: ids });
   const one = entries.flatMap(({ head, unread }) =>
-    unread === 0 ? [] : [{ conversationId: head.conversation.id, unread }],
+    unread === 0 ? [] : [{ conversationId: head.conversation.id, unread, unreadMentions: 0 }],
   );
   const byId = (a: { conversationId: number }, b: { conversationId: number }) =>
     a.conversationId - b.conversationId;

@@ -2,7 +2,7 @@ import type { Received } from "./socket.ts";
 
 /** What a frame says of itself, or to one person only. */
 const OF_ONE_FRAME = new Set([
-  ...["added", "removed", "seq", "unread"],
+  ...["added", "removed", "seq", "unread", "unread_mentions"],
   ...["muted", "pinned", "archived", "level", "hidden", "blocked"],
 ]);
 

@@ -323,7 +323,14 @@ describe("what the server says", () => {
       name: null,
       description: null,
       avatar_url: null,
-      settings: { allow_replies: true, allow_reactions: true, history_visible: true },
+      settings: {
+        allow_replies: true,
+        allow_reactions: true,
+        history_visible: true,
+        allow_file_uploads: true,
+        max_file_size_mb: null,
+        allowed_file_types: null,
+      },
       participants: expect.arrayContaining([
         { user_id: a, user_name: null, role: "member" },
         { user_id: b, user_name: null, role: "member" },

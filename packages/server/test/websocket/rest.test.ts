@@ -118,6 +118,7 @@ describe("inbox", () => {
           muted: false,
           pinned: false,
           archived: false,
+          level: "all",
         },
         expect.objectContaining({
           conversation_id: direct,

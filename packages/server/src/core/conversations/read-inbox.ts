@@ -4,7 +4,7 @@ import type {
   ReadEntries,
   ReadInbox,
   ReadUnread,
-  UnreadCounts,
+  UnreadList,
 } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
@@ -45,7 +45,7 @@ export async function readUnread(
   { reader }: Pick<Parts, "reader">,
   caller: Caller,
   _: ReadUnread,
-): Promise<UnreadCounts> {
+): Promise<UnreadList> {
   const conversations = await reader.unread(actingUser(caller));
   return { total: conversations.reduce((sum, { unread }) => sum + unread, 0), conversations };
 }

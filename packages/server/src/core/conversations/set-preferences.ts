@@ -5,6 +5,7 @@ import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayTakePart } from "../policy.ts";
 import type { Standing } from "../ports/reader.ts";
+import { tellEntry } from "./tell-entry.ts";
 
 type PreferenceParts = Pick<Parts, "reader" | "people" | "bus">;
 
@@ -42,19 +43,4 @@ export async function hideDirect(
   const changed = await parts.people.hide(conversationId, userId);
   if (changed) await tellEntry(parts, userId, conversationId);
   return { seq: clock, changed };
-}
-
-/**
- * Tells somebody's devices how a conversation stands in their list now. It is stored and so said to be done, even if
- * this cannot be: they hear of it when they resume.
- */
-export async function tellEntry(
-  { reader, bus }: Pick<PreferenceParts, "reader" | "bus">,
-  userId: string,
-  conversationId: number,
-): Promise<void> {
-  const [entry] = await reader.entries(userId, [conversationId]).catch(() => []);
-  if (entry === undefined) return;
-  const signal = { type: "entry" as const, conversationId, entry };
-  bus.publish([{ topic: `user:${userId}`, kind: "personal", userId, signal }]);
 }

@@ -17,7 +17,7 @@ import type {
   ReadBy,
   ReadEdits,
   ReadReactions,
-  UnreadCounts,
+  UnreadList,
 } from "@parlance/protocol/queries.ts";
 
 /** What policy is asked with: the conversation, and how somebody stands in it. */
@@ -129,7 +129,7 @@ export interface Reader {
   entries(userId: string, conversationIds: readonly number[]): Promise<readonly InboxEntry[]>;
   directConversation(pair: string): Promise<number | null>;
   /** Of all the user's conversations that are not hidden, those with something unread, in no order. */
-  unread(userId: string): Promise<UnreadCounts["conversations"]>;
+  unread(userId: string): Promise<UnreadList["conversations"]>;
   /** Those who take part, longest in it first. */
   participants(wish: ParticipantsWish): Promise<readonly ParticipantDetail[]>;
   /** The first of each of these conversations that the user takes part in. */

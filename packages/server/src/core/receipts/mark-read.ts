@@ -1,5 +1,6 @@
 import type { MarkRead, MarkUnread, UnreadCounts } from "@parlance/protocol/commands.ts";
 import type { Caller } from "../caller.ts";
+import { tellEntry } from "../conversations/tell-entry.ts";
 import { visibleMessage } from "../messages/visible.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayTakePart } from "../policy.ts";
@@ -20,9 +21,12 @@ export async function markRead(
   return { readSeq: moved?.readSeq ?? readSeq };
 }
 
-/** Sets back what the caller has read, for counting only: what others are told of it stays. */
+/**
+ * Sets back what the caller has read, for counting only: what others are told of it stays. The caller's own devices
+ * are told the new count.
+ */
 export async function markUnread(
-  { reader, writer, standings }: Pick<Parts, "reader" | "writer" | "standings">,
+  { reader, writer, standings, bus }: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
   caller: Caller,
   { conversationId, messageId }: MarkUnread,
 ): Promise<UnreadCounts> {
@@ -33,5 +37,6 @@ export async function markUnread(
   const { seq } = await visibleMessage(reader, standing, messageId);
   const counts = await writer.markUnread(conversationId, userId, seq);
   if (counts === null) throw mayTakePart(null);
+  await tellEntry({ reader, bus }, userId, conversationId);
   return counts;
 }

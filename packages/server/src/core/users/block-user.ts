@@ -2,7 +2,7 @@ import type { BlockUser } from "@parlance/protocol/commands.ts";
 import type { Block, ReadBlocks } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import { pairOf } from "../conversations/open-conversation.ts";
-import { tellEntry } from "../conversations/set-preferences.ts";
+import { tellEntry } from "../conversations/tell-entry.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayBlock } from "../policy.ts";
 

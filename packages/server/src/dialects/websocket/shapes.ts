@@ -93,6 +93,7 @@ export function conversationPayload(
 }
 
 /** How a conversation stands in one person's list. */
-function personal({ unread, muted, pinned, archived, level, hidden, blocked }: InboxEntry) {
-  return { unread, muted, pinned, archived, level, hidden, blocked };
+function personal(entry: InboxEntry) {
+  const { unread, unreadMentions, muted, pinned, archived, level, hidden, blocked } = entry;
+  return { unread, unread_mentions: unreadMentions, muted, pinned, archived, level, hidden, blocked };
 }

@@ -18,7 +18,8 @@
 -- clocks[i] is the clock of c_id[i] before the batch; draft j got the seq clocks[p_at[j]] + p_rank[j]. It is null
 -- where the conversation was held elsewhere, or, with p_wait, is unknown.
 -- codes is null when all was stored; else nothing was, and codes[j] is 0 where draft j may be, -2 where its sender
--- does not take part, -5 where nothing can be said there (participants.barred), -3 where its key was used with other content, -4 where it is stored already: repeats then has
+-- does not take part, -5 where nothing may be said (participants.barred), -3 where its key was used with other
+-- content, -4 where it is stored already: repeats then has
 -- {i, id, seq, at} of the first result.
 create function append_messages(
   p_id bigint[], p_sender text[], p_key text[], p_hash bigint[], p_type message_type[], p_content text[],
@@ -66,8 +67,8 @@ begin
              filter (where d.was_id is not null and not d.reused)
     into codes, repeats
     from (
-      select d.i, p.user_id is not null as takes_part, coalesce(p.barred, false) as barred, coalesce(k.id, r.id) as was_id, coalesce(k.seq, r.seq) as was_seq,
-             coalesce(k.created_at, r.created_at) as was_at,
+      select d.i, p.user_id is not null as takes_part, coalesce(p.barred, false) as barred,
+             coalesce(k.id, r.id) as was_id, coalesce(k.seq, r.seq) as was_seq, coalesce(k.created_at, r.created_at) as was_at,
              k.id is not null and k.content_hash is distinct from d.hash as reused
       from unnest(p_id, p_sender, p_key, p_hash, p_at) with ordinality as d (id, sender, key, hash, at, i)
       left join lateral (
@@ -120,7 +121,7 @@ begin
     return;
   end if;
   update participants p set own_total = p.own_total + p_n
-  where p.conversation_id = p_conversation and p.user_id = p_sender and p.left_seq is null;
+  where p.conversation_id = p_conversation and p.user_id = p_sender and p.left_seq is null and not p.barred;
   if not found then
     return;
   end if;

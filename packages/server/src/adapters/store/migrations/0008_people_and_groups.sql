@@ -65,6 +65,8 @@ begin
     update participants set left_seq = t, rev = t, member_xid = p_xid
     where conversation_id = in_id and left_seq is null returning user_id)
   select jsonb_agg(user_id) into gone from leaving;
+  -- What was sent as files goes from the file store too.
+  update attachments set removed_at = p_at where conversation_id = in_id and removed_at is null;
   delete from external_conversations where conversation_id = in_id;
   update conversations
   set name = null, description = null, avatar_url = null, participant_count = 0, deleted_at = p_at,
