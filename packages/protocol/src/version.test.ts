@@ -95,7 +95,7 @@ const SERVER_EVENTS: { readonly [N in ServerEventName]: Required<ServerEvents[N]
  * 2. Bring docs/protocols/websocket.md and CHANGELOG.md up to date.
  * 3. Put the version and the hash that the failure shows here.
  */
-const CONSIDERED = { version: 1, hash: "2acc5f85fdcd4012" };
+const CONSIDERED = { version: 1, hash: "5ec2c1d93dfffc23" };
 
 test("a change of the wire is a change of the version, or was considered", () => {
   const wire = { CLIENT_EVENTS, SERVER_EVENTS, CLOSE_CODES, ERROR_CODES, RETRYABLE };

@@ -1,4 +1,10 @@
-import type { ConversationChanged, Event, MessageStored, MessageUpdated, Tick } from "@parlance/protocol/events.ts";
+import type {
+  ConversationChanged,
+  Event,
+  MessageStored,
+  MessageUpdated,
+  Tick,
+} from "@parlance/protocol/events.ts";
 import type { Message } from "@parlance/protocol/model.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Appended, Change, Changed } from "../core/ports/message-log.ts";

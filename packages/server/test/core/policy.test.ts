@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   type Answer,
   mayAdd,
+  mayAttach,
   mayBlock,
   mayDeleteConversation,
   mayManageUsers,
@@ -14,6 +15,7 @@ import {
   mayType,
   mayUpdate,
 } from "../../src/core/policy.ts";
+import type { KnownAttachment } from "../../src/core/ports/attachment-store.ts";
 import type { Standing } from "../../src/core/ports/reader.ts";
 import { asUser } from "../support/door.ts";
 
@@ -68,6 +70,31 @@ test("between two of whom one has blocked the other nothing is said, either way 
   expect(new Set(answers.map((answer) => answer?.message)).size).toBe(1);
   expect([code(mayMeet(true)), code(mayMeet(false))]).toEqual(["forbidden", "yes"]);
   expect(code(mayBlock("me", "me"))).toBe("invalid");
+});
+
+test("files as the conversation takes them: at all, by size, by type", () => {
+  const file = (contentType: string, size: number) => ({ contentType, size }) as KnownAttachment;
+  const attach = (settings: Partial<Standing["settings"]>, ...files: KnownAttachment[]) =>
+    code(mayAttach({ ...group("member"), settings: { ...DEFAULT_SETTINGS, ...settings } }, files));
+  const png = file("image/png", 1024 * 1024);
+  expect([
+    attach({}, png),
+    attach({ allowFileUploads: false }, png),
+    attach({ allowFileUploads: false }),
+  ]).toEqual(["yes", "forbidden", "yes"]);
+  const big = file("image/png", 1024 * 1024 + 1);
+  expect([attach({ maxFileSizeMb: 1 }, png), attach({ maxFileSizeMb: 1 }, png, big)]).toEqual([
+    "yes",
+    "too_large",
+  ]);
+  const allowed = { allowedFileTypes: ["image/*", "text/plain"] };
+  const types = ["image/gif", "text/plain; charset=utf-8", "text/html", "imageX/gif", "application/pdf"];
+  expect(types.map((type) => attach(allowed, file(type, 1)))).toEqual([
+    "yes",
+    "yes",
+    ...Array(3).fill("unsupported_media_type"),
+  ]);
+  expect(attach({ allowedFileTypes: [] }, png)).toBe("unsupported_media_type");
 });
 
 test("users are shut out by services and operators, not by users", () => {

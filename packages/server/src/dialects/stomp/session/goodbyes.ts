@@ -30,4 +30,5 @@ export const GOODBYES: Readonly<Record<EndReason, { code: WebSocketCloseCode; me
   slow_consumer: { code: CLOSE_CODES.slowConsumer, message: "slow consumer, come back and resume" },
   restart: { code: CLOSE_CODES.restart, message: "restart, come back and resume" },
   expired: { code: CLOSE_CODES.unauthenticated, message: "the token has expired" },
+  deactivated: { code: CLOSE_CODES.unauthenticated, message: "the user is deactivated" },
 };
