@@ -44,11 +44,16 @@ export async function open(
   options: Options = {},
 ): Promise<TestSocket> {
   const opened = begin(server, user, options);
+  const { socket } = opened;
   await new Promise<void>((resolve, reject) => {
-    opened.socket.once("connect", resolve);
-    opened.socket.once("connect_error", (error) => {
+    const refused = (error: Error): void => {
       opened.close();
       reject(error);
+    };
+    socket.once("connect_error", refused);
+    socket.once("connect", () => {
+      socket.off("connect_error", refused);
+      resolve();
     });
   });
   return opened;
