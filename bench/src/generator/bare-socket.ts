@@ -12,7 +12,7 @@ const FIRST_PORT = 10_000;
 let opened = 0;
 
 /** Every process has addresses of its own, so that none meets the closing sockets of the one before. */
-function nextSource(): { localAddress: string; localPort: number } {
+export function nextSource(): { localAddress: string; localPort: number } {
   const index = opened++;
   const last = 2 + Math.floor(index / SOCKETS_PER_ADDRESS);
   const own = `${1 + (process.pid % 250)}.${Math.floor(process.pid / 250) % 250}`;

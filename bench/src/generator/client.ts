@@ -1,4 +1,5 @@
 import { BareSocket } from "./bare-socket.ts";
+import { BareStream } from "./bare-stream.ts";
 import type { Driver, FrameKind } from "./drivers/driver.ts";
 
 const READY_TIMEOUT_MS = 30_000;
@@ -8,17 +9,17 @@ export class Client {
   onFrame: (kind: FrameKind, payload: Buffer) => void = () => {};
   onEnd: (reason: string) => void = () => {};
   readonly user: string;
-  readonly #socket: BareSocket;
+  readonly #wire: BareSocket | BareStream;
   readonly #driver: Driver;
   readonly #port: number;
   #waiting:
     | { kind: FrameKind; resolve: (payload: Buffer) => void; reject: (error: Error) => void }
     | undefined;
 
-  private constructor(user: string, port: number, socket: BareSocket, driver: Driver) {
+  private constructor(user: string, port: number, wire: BareSocket | BareStream, driver: Driver) {
     this.user = user;
     this.#port = port;
-    this.#socket = socket;
+    this.#wire = wire;
     this.#driver = driver;
   }
 
@@ -36,17 +37,32 @@ export class Client {
     return client;
   }
 
-  /** For listeners: a client that has said nothing may still be about to resume. */
-  wake(): void {
-    for (const text of this.#driver.wake) this.send(text);
+  /** Somebody who says nothing, connected as such people are in this dialect; resolves when all that is live is told. */
+  static async listen(port: number, driver: Driver, user: string): Promise<Client> {
+    if (driver.stream === undefined) {
+      const client = await Client.connect(port, driver, user);
+      // One that has said nothing may still be about to resume.
+      for (const text of driver.wake) client.send(text);
+      return client;
+    }
+    const stream = await BareStream.open(port, driver.stream.path(user));
+    const client = new Client(user, port, stream, driver);
+    const { kindOf } = driver.stream;
+    const ready = client.#expect("ready");
+    stream.start(
+      (block) => client.#hear(kindOf(block), block),
+      (reason) => client.#ended(reason),
+    );
+    await ready;
+    return client;
   }
 
   send(text: string): void {
-    this.#socket.sendText(text);
+    if (this.#wire instanceof BareSocket) this.#wire.sendText(text);
   }
 
   gather(work: () => void): void {
-    this.#socket.gather(work);
+    if (this.#wire instanceof BareSocket) this.#wire.gather(work);
   }
 
   async openConversation(users: readonly string[]): Promise<string> {
@@ -57,7 +73,7 @@ export class Client {
   }
 
   close(): void {
-    this.#socket.close();
+    this.#wire.close();
   }
 
   #expect(kind: FrameKind): Promise<Buffer> {
@@ -87,10 +103,13 @@ export class Client {
   #text(payload: Buffer): void {
     const answer = this.#driver.heartbeat(payload);
     if (answer !== undefined) {
-      this.#socket.sendText(answer);
+      this.send(answer);
       return;
     }
-    const kind = this.#driver.kindOf(payload);
+    this.#hear(this.#driver.kindOf(payload), payload);
+  }
+
+  #hear(kind: FrameKind, payload: Buffer): void {
     if (this.#waiting) {
       if (kind === this.#waiting.kind) this.#waiting.resolve(Buffer.from(payload));
       else if (kind === "error") this.#waiting.reject(new Error(payload.toString("utf8", 0, 300)));

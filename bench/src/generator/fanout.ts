@@ -117,11 +117,7 @@ async function connectRooms(job: FanoutJob, truth: Truth): Promise<{ rooms: Room
   const driver = DRIVERS[job.driver];
   const sender = await Client.connect(job.port, driver, `${job.tag}s`);
   const names = Array.from({ length: job.rooms * job.listeners }, (_, index) => `${job.tag}l${index}`);
-  const listeners = await inParallel(names, 64, async (user) => {
-    const listener = await Client.connect(job.port, driver, user);
-    listener.wake();
-    return listener;
-  });
+  const listeners = await inParallel(names, 64, (user) => Client.listen(job.port, driver, user));
   sender.onEnd = (reason) => noteError(truth, `${sender.user}: ${reason}`);
   const rooms: Room[] = [];
   for (let index = 0; index < job.rooms; index++) {

@@ -25,7 +25,11 @@ export class IdleCrowd {
       while (next < upTo && refused.length < 100) {
         const index = next++;
         try {
-          const client = await Client.connect(this.#job.port, driver, `${this.#job.tag}u${index}`);
+          const client = await (driver.stream === undefined ? Client.connect : Client.listen)(
+            this.#job.port,
+            driver,
+            `${this.#job.tag}u${index}`,
+          );
           client.onEnd = (reason) => noteError(this.#truth, `${client.user}: ${reason}`);
           this.#clients.push(client);
         } catch (error) {

@@ -112,10 +112,12 @@ async function connectPairs(job: PairsJob, meter: Meter, truth: Truth): Promise<
   const indexes = Array.from({ length: job.pairs }, (_, index) => index);
   return inParallel(indexes, 32, async (index) => {
     const users: [string, string] = [`${job.tag}s${index}`, `${job.tag}r${index}`];
-    const [sender, receiver] = await Promise.all(users.map((user) => Client.connect(job.port, driver, user)));
-    receiver!.wake();
-    const conversation = await sender!.openConversation(users);
-    return new Pair(sender!, receiver!, conversation, driver, meter, truth, index % job.checkEvery === 0);
+    const [sender, receiver] = await Promise.all([
+      Client.connect(job.port, driver, users[0]),
+      Client.listen(job.port, driver, users[1]),
+    ]);
+    const conversation = await sender.openConversation(users);
+    return new Pair(sender, receiver, conversation, driver, meter, truth, index % job.checkEvery === 0);
   });
 }
 

@@ -96,7 +96,7 @@ async function alternate(context: Context, peers: readonly Peer[]): Promise<void
 
 /** What one more connection costs that says nothing. */
 export async function w3Idle(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, inDialect(ours, "socketio"), bareWs, bareSocketio]);
+  await alternate(context, [ours, inDialect(ours, "socketio"), inDialect(ours, "sse"), bareWs, bareSocketio]);
 }
 
 export async function w3Compared(context: Context, ours: readonly Peer[]): Promise<void> {

@@ -2,12 +2,14 @@ import type { Driver, DriverName } from "./driver.ts";
 import { naiveSocketioDriver } from "./naive-socketio.ts";
 import { naiveWsDriver } from "./naive-ws.ts";
 import { socketioDriver } from "./socketio.ts";
+import { sseDriver } from "./sse.ts";
 import { websocketDriver } from "./websocket.ts";
 
 /** A further dialect is measured by adding its driver here and its name to `DriverName`. */
 export const DRIVERS: Readonly<Record<DriverName, Driver>> = {
   websocket: websocketDriver,
   socketio: socketioDriver,
+  sse: sseDriver,
   "naive-ws": naiveWsDriver,
   "naive-socketio": naiveSocketioDriver,
 };

@@ -33,10 +33,12 @@ export type Driver = {
   openByRequest?(port: number, users: readonly string[]): Promise<string>;
   /** Makes the frames of one sender in one conversation. */
   sender(conversation: string, user: string): (number: number) => string;
+  /** Where who only listens reads a stream of server-sent events; `kindOf` and `decode` get its blocks. */
+  readonly stream?: { path(user: string): string; kindOf(block: Buffer): FrameKind };
   decode(payload: Buffer): Decoded;
 };
 
-export type DriverName = "websocket" | "socketio" | "naive-ws" | "naive-socketio";
+export type DriverName = "websocket" | "socketio" | "sse" | "naive-ws" | "naive-socketio";
 
 /** The number of a message stands in its text and in its id as `~` and eight digits; nothing else holds a `~`. */
 export function mark(number: number): string {
