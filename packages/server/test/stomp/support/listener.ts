@@ -36,7 +36,7 @@ export interface SceneOptions {
 
 /**
  * A real listener with a STOMP broker at `/stomp` (SockJS), `/stomp/websocket` and `/ws-raw`, and what SockJS judges
- * want beside it: `/echo`, `/close`, `/disabled_websocket_echo`, and `/flood`, which says `x` megabytes at once.
+ * want beside it: `/echo`, `/close` and `/disabled_websocket_echo`.
  */
 export async function openStompScene({
   env = {},
@@ -83,6 +83,7 @@ export async function openStompScene({
         maxBodyBytes: config.maxBodyBytes,
         maxFrameBytes: config.maxFrameBytes,
         maxSessionsPerAddress: 1_000,
+        maxMessages: config.maxFramesPerSecond,
         ...sockjs,
       },
       addressOf: createClientAddress(config.trustProxy),
@@ -99,7 +100,6 @@ export async function openStompScene({
     echo,
     mount("/close", closing),
     mount("/disabled_websocket_echo", echoing, false),
-    mount("/flood", flooding),
     mount("/stomp", openSession),
   ];
   const plain = createPlainWebSocket(limits.maxBodyBytes + limits.maxHeadBytes);
@@ -137,15 +137,4 @@ function closing(transport: ByteTransport): TransportEvents {
   // Not in the constructor's turn: an owner is told of nothing before it is there.
   setImmediate(() => transport.close(3000 as 1000, "Go away!"));
   return { received() {}, alive() {}, closed() {} };
-}
-
-function flooding(transport: ByteTransport): TransportEvents {
-  const megabyte = Buffer.from("x".repeat(1024 * 1024));
-  return {
-    received(data) {
-      for (let i = 0; i < Number(data.toString()); i++) transport.write([[megabyte]]);
-    },
-    alive() {},
-    closed() {},
-  };
 }

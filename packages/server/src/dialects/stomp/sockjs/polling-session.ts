@@ -14,8 +14,10 @@ export interface SessionTimes {
 }
 
 const LOW_WATER_BYTES = 256 * 1024;
-/** What is left of a response when it has ended must be read within this. */
+/** What is left of a response when it has ended must be read within this; sooner where the session has ended too. */
 const LAST_BYTES_MS = 30_000;
+/** Clients send in one request at a time. */
+const MAX_SENDERS = 4;
 
 /**
  * A connection made of HTTP requests: at most one of them receives at a time, others bring what the client sends.
@@ -38,6 +40,8 @@ export class PollingSession implements ByteTransport, Visited {
   #goodbye: Buffer | null = null;
   #isOpen = false;
   #paused = false;
+  /** Requests that bring something. */
+  #senders = 0;
   /** Those who wait for something here to change. */
   #sleepers: (() => void)[] = [];
 
@@ -49,6 +53,7 @@ export class PollingSession implements ByteTransport, Visited {
   /** Whom it carries bytes for; once, before the first response. */
   belongTo(events: TransportEvents): void {
     this.#events = events;
+    if (this.#goodbye !== null) events.closed();
   }
 
   get hasEnded(): boolean {
@@ -114,9 +119,21 @@ export class PollingSession implements ByteTransport, Visited {
     this.#flush();
   }
 
-  /** What the client sends; resolves when it may send more. */
-  async receive(messages: readonly string[]): Promise<void> {
+  /**
+   * What the client sends; resolves when it may send more. False where too much of it waits already, in requests
+   * beside one another.
+   */
+  async receive(messages: readonly string[]): Promise<boolean> {
+    if (this.#senders >= MAX_SENDERS) return false;
+    this.#senders++;
+    await this.#resumed();
     for (const message of messages) this.#events?.received(Buffer.from(message));
+    await this.#resumed();
+    this.#senders--;
+    return true;
+  }
+
+  async #resumed(): Promise<void> {
     while (this.#paused && this.#goodbye === null) await this.#change();
   }
 
@@ -128,7 +145,8 @@ export class PollingSession implements ByteTransport, Visited {
       return;
     }
     if (this.#leaving !== null) {
-      if (now - this.#leftAt > LAST_BYTES_MS) this.#leaving.destroy();
+      const patience = this.#goodbye === null ? LAST_BYTES_MS : disconnectMs;
+      if (now - this.#leftAt > patience) this.#leaving.destroy();
       return;
     }
     if (now - this.#leftAt + visitMs > disconnectMs) this.#expire();

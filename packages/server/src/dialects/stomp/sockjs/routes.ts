@@ -49,10 +49,9 @@ export interface SockJsLimits {
   readonly disconnectMs: number;
 }
 
-/** What needs no option: the protocol says so, or every client keeps well below. */
+/** What needs no option: the protocol says so. */
 export const FIXED_SOCKJS_LIMITS = {
   maxResponseBytes: 128 * 1024,
-  maxMessages: 1_000,
   heartbeatMs: 25_000,
   disconnectMs: 5_000,
 } as const satisfies Partial<SockJsLimits>;
@@ -168,17 +167,20 @@ export function createSockJs(parts: SockJsParts): SockJs {
   }
 
   async function send(sessionId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request, limits.maxBodyBytes);
-    if (body === null) return;
     setUncached(response);
     const session = registry.find(keyOf(sessionId, request.headers, queryOf(request.url)));
     if (session === undefined || session.hasEnded) return sendNotFound(response);
+    const body = await readBody(request, limits.maxBodyBytes);
+    if (body === null) return;
     if (body === "too_large") return sendTooLarge(request, response);
     if (body.length === 0) return sendText(response, 500, "Payload expected.");
     const messages = isUtf8(body) ? readMessages(body.toString("utf8")) : null;
     if (messages === null) return sendText(response, 500, "Broken JSON encoding.");
     if (messages.length > limits.maxMessages) return sendTooLarge(request, response);
-    await session.receive(messages);
+    if (!(await session.receive(messages))) {
+      sendRefusal(response, answer(429, "rate_limited", "Too many requests send to one session"));
+      return;
+    }
     response.writeHead(204, { "content-type": "text/plain; charset=UTF-8" }).end();
   }
 

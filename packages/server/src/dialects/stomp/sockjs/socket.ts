@@ -17,6 +17,7 @@ export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
   readonly #events: TransportEvents;
   readonly #forget: (socket: SockJsSocket) => void;
   #wroteAt = 0;
+  #isBroken = false;
 
   constructor(
     socket: WebSocketTransport,
@@ -66,7 +67,7 @@ export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
   }
 
   text(data: string): void {
-    if (data === "") return;
+    if (data === "" || this.#isBroken) return;
     const messages = readMessages(data);
     if (messages === null) this.#broken();
     else for (const message of messages) this.#events.received(Buffer.from(message));
@@ -91,6 +92,7 @@ export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
   }
 
   #broken(): void {
+    this.#isBroken = true;
     this.#socket.close(1002, "Broken framing.");
   }
 
