@@ -188,6 +188,10 @@ export const OPTIONS = {
     group: "Limits",
     text: "Connections of one user; one more is closed with 4009.",
   }),
+  MAX_SOCKJS_SESSIONS_PER_ADDRESS: option(integer(1, 1_000_000), "1000", {
+    group: "Limits",
+    text: "SockJS sessions that go over plain HTTP, of one address (of IPv6, one /64); one more is answered 429.",
+  }),
   MAX_SEND_QUEUE_BYTES: option(size("1MiB", "1GiB"), "4MiB", {
     group: "Limits",
     text: "What may wait to be read by one connection; more closes it with 4008.",
