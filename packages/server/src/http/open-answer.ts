@@ -32,7 +32,7 @@ export class OpenAnswer {
     return this.#socket.writableLength;
   }
 
-  /** Whether something waits to be taken, and nothing was since this was asked last. */
+  /** Asked now and then: whether something waits to be taken, and nothing was since it was asked last. */
   isStuck(): boolean {
     const { writableLength, bytesWritten } = this.#socket;
     const before = this.#taken;
@@ -73,5 +73,6 @@ export async function turnOf(response: ServerResponse): Promise<Socket | null> {
   if (response.socket === null && !response.closed) {
     await new Promise((resolve) => response.once("socket", resolve).once("close", resolve));
   }
-  return response.socket;
+  const { socket } = response;
+  return response.closed || socket?.destroyed ? null : socket;
 }

@@ -14,9 +14,10 @@ export const codec: Codec = {
 };
 
 function eventText(event: Event): string {
-  // Reactions, people and names have no place in the document; clients learn of new chats by their messages.
+  // Reactions, pins, people and names have no place in the document; clients learn of new chats by their messages.
   if (event.type !== "message.stored" && event.type !== "message.updated") return "";
   if (!isShown(event.message)) return "";
+  if (event.type === "message.updated" && (event.change === "pin" || event.change === "unpin")) return "";
   const name = event.type === "message.updated" ? "event: update\n" : "";
   return `${name}data: ${JSON.stringify(messageShape(event.message))}\n\n`;
 }

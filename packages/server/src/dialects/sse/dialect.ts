@@ -35,6 +35,7 @@ export function createSseDialect(
   const silenceMs = Math.min(options.heartbeatSeconds, LONGEST_SILENCE_SECONDS) * 1_000;
   const heartbeat = startHeartbeat(silenceMs / VISITS_PER_HEARTBEAT);
   const streams = new Set<Stream>();
+  let isDraining = false;
 
   const open = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const query = queryOf(request.url);
@@ -43,6 +44,7 @@ export function createSseDialect(
     const lastEventId = lastEventIdOf(request, query);
     const socket = await turnOf(response);
     if (socket === null) return;
+    if (isDraining) throw new Refusal("unavailable", "The server is about to restart", 1);
     const stream = new Stream(new OpenAnswer(response, socket, HEADERS), caller, now);
     streams.add(stream);
     heartbeat.add(stream);
@@ -59,7 +61,8 @@ export function createSseDialect(
     open(request, response).catch((error: unknown) => {
       const given = answerOf(error);
       if (given.code === "internal") log.error({ error }, "A stream could not be opened");
-      sendError(response, given, errorShape(given));
+      if (response.headersSent) response.destroy();
+      else sendError(response, given, errorShape(given));
     });
   };
 
@@ -69,6 +72,7 @@ export function createSseDialect(
     upgrades: [],
     raw: [{ path: "/events", match: "exact", methods: ["GET"], handle }],
     async drain() {
+      isDraining = true;
       heartbeat.stop();
       for (const stream of streams) stream.end("restart");
     },

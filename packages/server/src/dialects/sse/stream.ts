@@ -25,6 +25,7 @@ export class Stream implements Outlet, Visited {
   readonly #now: () => number;
   #listening: Listening | null = null;
   #visits = 0;
+  #stuckVisits = 0;
 
   constructor(answer: OpenAnswer, caller: Caller, now: () => number) {
     this.#answer = answer;
@@ -87,8 +88,12 @@ export class Stream implements Outlet, Visited {
 
   visit(): void {
     const { expiresAt } = this.#caller;
-    if (expiresAt !== null && expiresAt <= this.#now()) this.end("expired");
-    else if (this.#answer.isStuck()) this.#answer.cut();
+    if (expiresAt !== null && expiresAt <= this.#now()) {
+      this.end("expired");
+      return;
+    }
+    this.#stuckVisits = this.#answer.isStuck() ? this.#stuckVisits + 1 : 0;
+    if (this.#stuckVisits > VISITS_PER_HEARTBEAT) this.#answer.cut();
     else if (++this.#visits % VISITS_PER_HEARTBEAT === 0) this.#listening?.session.push(HEARTBEAT);
   }
 
