@@ -82,7 +82,7 @@ export async function openStompScene({
         ...FIXED_SOCKJS_LIMITS,
         maxBodyBytes: config.maxBodyBytes,
         maxFrameBytes: config.maxFrameBytes,
-        maxSessionsPerAddress: 1_000,
+        maxSessionsPerAddress: config.maxSockjsSessionsPerAddress,
         maxMessages: config.maxFramesPerSecond,
         ...sockjs,
       },

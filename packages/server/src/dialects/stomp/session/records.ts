@@ -50,14 +50,15 @@ export function framesOf(
   let personal: Buffer | null = null;
   for (const buffer of records) {
     for (let at = 0; at < buffer.length; ) {
-      const [kind, high, low, a, b, c, d] = buffer.subarray(at, at + HEAD_BYTES) as unknown as Head;
+      const kind = buffer[at];
+      const topic = ((buffer[at + 1] as number) << 7) | (buffer[at + 2] as number);
       const from = at + HEAD_BYTES;
-      at = from + ((a << 21) | (b << 14) | (c << 7) | d);
+      at = from + lengthAt(buffer, at + 3);
       const content = buffer.subarray(from, at);
       if (kind === FRAME) frames.push([content]);
       else if (kind === PERSONAL) personal = content;
       else {
-        for (const head of headsOf((high << 7) | low)) {
+        for (const head of headsOf(topic)) {
           frames.push(personal === null ? [head, content] : [head, personal, content]);
         }
       }
@@ -66,4 +67,8 @@ export function framesOf(
   return frames;
 }
 
-type Head = readonly [number, number, number, number, number, number, number];
+function lengthAt(buffer: Buffer, at: number): number {
+  let length = 0;
+  for (let i = at; i < at + 4; i++) length = (length << 7) | (buffer[i] as number);
+  return length;
+}
