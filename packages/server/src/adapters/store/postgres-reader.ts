@@ -3,6 +3,7 @@ import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@pa
 import type { Called, Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
+import { MESSAGE_JSON } from "./shapes.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
     p.role, coalesce(p.joined_seq, 0) as "joinedSeq", coalesce(p.barred, false) as "isBarred"
@@ -10,26 +11,25 @@ const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, 
   left join participants p on p.conversation_id = c.id and p.user_id = $2 and p.left_seq is null
   where c.id = $1 and c.deleted_at is null`;
 
-const MESSAGE =
-  "select message_json(m) as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1";
+const MESSAGE = `select ${MESSAGE_JSON} as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1`;
 
-const MESSAGE_BY_ID = "select message_json(m) as message from messages m where m.id = $1";
+const MESSAGE_BY_ID = `select ${MESSAGE_JSON} as message from messages m where m.id = $1`;
 
-const MESSAGES_BY_KEY = `select message_json(m) as message from messages m
+const MESSAGES_BY_KEY = `select ${MESSAGE_JSON} as message from messages m
   where m.idempotency_key = $2 and m.conversation_id is not distinct from $1 limit 2`;
 
-const HISTORY = `select message_json(m) as message from messages m
+const HISTORY = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.seq < $2 and m.seq >= $3 order by m.seq desc limit $4`;
 
 const PAGE = "select total, messages from message_page($1, $2, $3, $4)";
 
-const HISTORY_AFTER = `select message_json(m) as message from messages m
+const HISTORY_AFTER = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq >= $3 order by m.seq limit $4`;
 
-const REPLIES = `select message_json(m) as message from messages m
+const REPLIES = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.parent_id = $5 and m.seq > $2 and m.seq >= $3 order by m.seq limit $4`;
 
-const PINS = `select message_json(m) as message from messages m
+const PINS = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.pinned_at is not null and m.seq >= $2 order by m.pinned_at desc, m.seq desc`;
 
 const EDITS = `select rev, content, epoch_ms(replaced_at) as "replacedAt" from message_history
@@ -68,13 +68,15 @@ const CALLED = `select p.user_id as "userId", null as name
   join participants p on p.conversation_id = $1 and p.user_id = u.id and p.left_seq is null`;
 
 /** $1: the user. What follows picks the rows; all of a list's shape is here. */
-const ENTRY = `select head_json(c.id) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
-    unread_mentions(p) as "unreadMentions",
+const ENTRY = `select head_json(c, (
+      select json_agg(participant_json(q, (select u.name from users u where u.id = q.user_id)))
+      from head_participants(c.id) q)) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
+    unread_mentions(p, c) as "unreadMentions",
     p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived, p.level,
     coalesce(p.hidden_seq >= c.last_seq, false) as hidden,
     p.barred and exists (select from participants q join blocks b on b.blocker_id = p.user_id and b.blocked_id = q.user_id
                          where q.conversation_id = c.id and q.user_id <> p.user_id) as blocked,
-    (select message_json(m) from messages m where m.conversation_id = c.id and m.seq = c.last_seq
+    (select ${MESSAGE_JSON} from messages m where m.conversation_id = c.id and m.seq = c.last_seq
        and (m.seq >= p.joined_seq or coalesce((c.settings->>'historyVisible')::boolean, true))) as "lastMessage"`;
 
 const INBOX = `with place as materialized (
@@ -100,7 +102,7 @@ const NEWEST = Number.MAX_SAFE_INTEGER;
 
 const UNREAD = `select * from (
     select c.id as "conversationId", unread(p, c) as unread,
-      unread_mentions(p) as "unreadMentions"
+      unread_mentions(p, c) as "unreadMentions"
     from participants p join conversations c on c.id = p.conversation_id
     where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
     offset 0) counted

@@ -7,14 +7,15 @@ import type {
   TickReader,
 } from "../../core/ports/tick-reader.ts";
 import type { Query } from "./line.ts";
+import { MESSAGE_JSON } from "./shapes.ts";
 
 const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid",
   participant_count as "participantCount", (settings->>'historyVisible')::boolean as "historyVisible" from conversations where id = any ($1)`;
 
-const NEW_MESSAGES = `select message_json(m) as message from messages m
+const NEW_MESSAGES = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq <= $3 order by m.seq limit $4`;
 
-const CHANGED_MESSAGES = `select message_json(m) as message from messages m
+const CHANGED_MESSAGES = `select ${MESSAGE_JSON} as message from messages m
   where m.conversation_id = $1 and m.rev <> m.seq and m.rev > $3 and m.rev <= $4 and m.seq <= $2
   order by m.rev limit $5`;
 

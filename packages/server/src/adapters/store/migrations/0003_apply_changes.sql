@@ -2,24 +2,34 @@
 -- the same rule: lock the conversations first, in order of id, then look.
 
 -- The shapes of packages/protocol/src/model.ts, built where the rows are.
-create function message_json(m messages) returns json language sql stable
+--
+-- A function without a sub-select in it is written into the statement that calls it; one with is run by itself, with a
+-- start and an end for each row, which makes a list of fifty ten times as dear. So each shape takes what is looked up
+-- for it as an argument; the ways with one argument look it up themselves, for single rows.
+
+-- What late comers may not see is not shown by a reply either; 200 is PREVIEW_LENGTH.
+create function parent_json(p_conversation bigint, p_parent bigint) returns json language sql stable
+  return (
+    select json_build_object(
+      'id', x.id, 'seq', x.seq, 'type', x.type, 'senderId', x.sender_id,
+      'senderName', (select u.name from users u where u.id = x.sender_id), 'content', left(x.content, 200),
+      'deleted', x.deleted_at is not null)
+    from messages x where x.id = p_parent and x.conversation_id is not distinct from p_conversation
+      and (select (c.settings->>'historyVisible')::boolean from conversations c where c.id = p_conversation));
+
+create function message_json(m messages, sender_name text) returns json language sql stable
   return json_build_object(
     'id', m.id, 'conversationId', m.conversation_id, 'seq', m.seq, 'rev', m.rev, 'type', m.type,
-    'senderId', m.sender_id, 'senderName', (select u.name from users u where u.id = m.sender_id),
-    'content', m.content, 'parentId', m.parent_id,
-    -- What late comers may not see is not shown by a reply either; 200 is PREVIEW_LENGTH.
-    'parent', case when m.parent_id is not null then (
-      select json_build_object(
-        'id', x.id, 'seq', x.seq, 'type', x.type, 'senderId', x.sender_id,
-        'senderName', (select u.name from users u where u.id = x.sender_id), 'content', left(x.content, 200),
-        'deleted', x.deleted_at is not null)
-      from messages x where x.id = m.parent_id and x.conversation_id is not distinct from m.conversation_id
-        and (select (c.settings->>'historyVisible')::boolean from conversations c where c.id = m.conversation_id)) end,
+    'senderId', m.sender_id, 'senderName', sender_name, 'content', m.content, 'parentId', m.parent_id,
+    'parent', case when m.parent_id is not null then parent_json(m.conversation_id, m.parent_id) end,
     'replyCount', coalesce(m.reply_count, 0), 'mentions', coalesce(m.mentions, '{}'), 'metadata', m.metadata,
     'attachments', m.attachments,
     'reactions', m.reactions, 'idempotencyKey', m.idempotency_key, 'clientTime', m.client_time,
     'createdAt', epoch_ms(m.created_at), 'editedAt', epoch_ms(m.edited_at), 'deletedAt', epoch_ms(m.deleted_at),
     'pinnedAt', epoch_ms(m.pinned_at), 'pinnedBy', m.pinned_by);
+
+create function message_json(m messages) returns json language sql stable
+  return message_json(m, (select u.name from users u where u.id = m.sender_id));
 
 create function conversation_json(c conversations) returns json language sql stable
   return json_build_object(
@@ -27,18 +37,31 @@ create function conversation_json(c conversations) returns json language sql sta
     'externalRef', c.external_ref, 'createdBy', c.created_by, 'createdAt', epoch_ms(c.created_at), 'settings', c.settings,
     'participantCount', c.participant_count, 'clock', c.clock);
 
-create function participant_json(p participants) returns json language sql stable
+create function participant_json(p participants, user_name text) returns json language sql stable
   return json_build_object(
-    'userId', p.user_id, 'userName', (select u.name from users u where u.id = p.user_id), 'role', p.role,
+    'userId', p.user_id, 'userName', user_name, 'role', p.role,
     'joinedSeq', p.joined_seq, 'joinedAt', epoch_ms(p.joined_at));
 
--- The head everybody in a conversation knows; 200 is HEAD_PARTICIPANTS.
+create function participant_json(p participants) returns json language sql stable
+  return participant_json(p, (select u.name from users u where u.id = p.user_id));
+
+-- Those whom the head names; 200 is HEAD_PARTICIPANTS.
+create function head_participants(p_conversation bigint) returns setof participants language sql stable
+  begin atomic
+    select * from participants where conversation_id = p_conversation and left_seq is null
+    order by joined_seq, user_id limit 200;
+  end;
+
+-- The head everybody in a conversation knows.
+create function head_json(c conversations, participants json) returns json language sql stable
+  return json_build_object('conversation', conversation_json(c), 'participants', coalesce(participants, '[]'));
+
 create function head_json(p_conversation bigint) returns json language sql stable
-  return json_build_object(
-    'conversation', (select conversation_json(c) from conversations c where c.id = p_conversation),
-    'participants', coalesce((select json_agg(participant_json(p)) from (
-      select * from participants where conversation_id = p_conversation and left_seq is null
-      order by joined_seq, user_id limit 200) p), '[]'));
+  return (
+    select head_json(c, (
+      select json_agg(participant_json(p, (select u.name from users u where u.id = p.user_id)))
+      from head_participants(c.id) p))
+    from conversations c where c.id = p_conversation);
 
 create function tick(p_conversation bigint, p_xid xid8) returns bigint language sql volatile
   begin atomic

@@ -150,10 +150,16 @@ begin
 end $$;
 
 -- Unread as a subtraction: countable messages above the mark, less one's own, less those others deleted,
--- less those read one by one.
-create function unread(p participants, c conversations) returns bigint language sql stable
-  return greatest(0, c.last_n - p.read_n - (p.own_total - p.own_at_read)
+-- less those read one by one. Mostly nothing is left after the first two, and the rest need not be looked up.
+create function unread_above(p participants, c conversations) returns bigint language sql stable
+  return c.last_n - p.read_n - (p.own_total - p.own_at_read);
+
+create function unread_looked_up(p participants, c conversations) returns bigint language sql stable
+  return greatest(0, unread_above(p, c)
     - (select count(*) from messages m
        where m.conversation_id = c.id and m.n > p.read_n and m.deleted_at is not null
          and m.sender_id <> p.user_id and m.type <> 'system' and not p.read_above @> m.n)
     - (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(p.read_above) r));
+
+create function unread(p participants, c conversations) returns bigint language sql stable
+  return case when unread_above(p, c) > 0 then unread_looked_up(p, c) else 0 end;
