@@ -21,3 +21,18 @@ export function orientationOf(tiff: Buffer): number {
   }
   return 1;
 }
+
+/** EXIF data, as JPEG has it, that says how a picture is to be turned and nothing else. */
+export function orientationOnly(orientation: number): Buffer {
+  const segment = Buffer.alloc(36);
+  segment.writeUInt16BE(0xffe1, 0);
+  segment.writeUInt16BE(segment.length - 2, 2);
+  segment.write("Exif\0\0II*\0", 4, "latin1");
+  segment.writeUInt32LE(8, 14);
+  segment.writeUInt16LE(1, 18);
+  segment.writeUInt16LE(ORIENTATION, 20);
+  segment.writeUInt16LE(3, 22);
+  segment.writeUInt32LE(1, 24);
+  segment.writeUInt16LE(orientation, 28);
+  return segment;
+}

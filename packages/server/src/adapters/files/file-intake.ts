@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { BlobSource } from "../../core/ports/blobs.ts";
 import type { FileIntake, IntakeWish, TakenFile } from "../../core/ports/file-intake.ts";
+import { orientationOnly } from "./exif.ts";
 import { type Images, MAX_PIXELS, tooManyPixels } from "./images.ts";
-import { readPicture } from "./picture.ts";
+import { type Picture, readPicture } from "./picture.ts";
 import { HEAD_BYTES, sniff } from "./sniff.ts";
 import { createTurns } from "./turns.ts";
 
@@ -49,14 +50,18 @@ export function createFileIntake({ directory, images }: FileIntakeOptions): File
     const original = await readAll(file, size);
     const picture = readPicture(contentType, original);
     if (picture !== null && picture.width * picture.height > MAX_PIXELS) throw tooManyPixels();
+    const isTurned = picture !== null && picture.orientation !== 1 && !picture.isAnimated;
     let result = original;
-    if (picture !== null && picture.orientation !== 1 && !picture.isAnimated && images !== null) {
+    if (isTurned && images !== null) {
       result = await images.upright(original);
     } else if (picture !== null && picture.kept !== null) {
-      result = Buffer.concat(picture.kept);
+      const [start, ...rest] = picture.kept as readonly [Buffer, ...Buffer[]];
+      // Without the library that turns pictures, whoever shows it must.
+      const turning = isTurned && contentType === "image/jpeg" ? [orientationOnly(picture.orientation)] : [];
+      result = Buffer.concat([start, ...turning, ...rest]);
     }
     const made = (await images?.thumbnail(result)) ?? null;
-    const { width, height } = made ?? picture ?? { width: null, height: null };
+    const { width, height } = made ?? sizeOf(picture);
     if (result !== original) await replace(file, result);
     const thumbnail = made === null ? null : { size: made.webp.length, read: () => one(made.webp) };
     return { width, height, thumbnail, size: result.length };
@@ -131,6 +136,12 @@ async function spool(
   if (size === 0) throw new Refusal("invalid", "The file is empty");
   if (head !== null) await look();
   return { size, contentType };
+}
+
+function sizeOf(picture: Picture | null): { readonly width: number | null; readonly height: number | null } {
+  if (picture === null) return { width: null, height: null };
+  const { width, height, orientation } = picture;
+  return orientation < 5 ? { width, height } : { width: height, height: width };
 }
 
 async function readAll(file: FileHandle, size: number): Promise<Buffer> {

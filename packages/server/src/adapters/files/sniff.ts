@@ -76,6 +76,8 @@ export async function sniff(head: Buffer, called: string | null): Promise<string
       ? !HAS_MARK.test(declared) && (isPlain || !declared.startsWith("text/"))
       : declared === found || CONTAINERS[found]?.test(declared) || (isPlain && declared.startsWith("text/"));
   if (isTrue) return declared;
+  // What no bytes could prove is no lie either: then what is found counts.
+  if (found !== null && !HAS_MARK.test(declared) && !declared.startsWith("text/")) return found;
   throw new Refusal("unsupported_media_type", `The file is not what it is called (${declared})`);
 }
 
