@@ -5,6 +5,7 @@
  */
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Message, Role } from "@parlance/protocol/model.ts";
+import { isTypeIn } from "./attachments/file-types.ts";
 import type { Caller } from "./caller.ts";
 import type { KnownAttachment } from "./ports/attachment-store.ts";
 import type { Standing } from "./ports/reader.ts";
@@ -75,19 +76,13 @@ export function mayAttach({ settings }: Standing, files: readonly KnownAttachmen
   if (maxFileSizeMb !== null && files.some((file) => file.size > maxFileSizeMb * MEBIBYTE)) {
     return new Refusal("too_large", `This conversation takes files of up to ${maxFileSizeMb} MiB`);
   }
-  if (allowedFileTypes !== null && files.some((file) => !isOneOf(allowedFileTypes, file.contentType))) {
+  if (allowedFileTypes !== null && files.some((file) => !isTypeIn(allowedFileTypes, file.contentType))) {
     return new Refusal("unsupported_media_type", "This conversation does not take files of this type");
   }
   return null;
 }
 
 const MEBIBYTE = 1024 * 1024;
-
-/** @param types whole ones, or a kind of them such as `image/*` */
-function isOneOf(types: readonly string[], contentType: string): boolean {
-  const [type = ""] = contentType.toLowerCase().split(";", 1);
-  return types.some((one) => one === type || (one.endsWith("/*") && type.startsWith(one.slice(0, -1))));
-}
 
 /**
  * Where one of two people has blocked the other, neither says anything to the other, by message, edit, reaction or

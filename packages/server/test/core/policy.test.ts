@@ -88,7 +88,7 @@ test("files as the conversation takes them: at all, by size, by type", () => {
     "too_large",
   ]);
   const allowed = { allowedFileTypes: ["image/*", "text/plain"] };
-  const types = ["image/gif", "text/plain; charset=utf-8", "text/html", "imageX/gif", "application/pdf"];
+  const types = ["image/gif", "text/plain", "text/html", "imageX/gif", "application/pdf"];
   expect(types.map((type) => attach(allowed, file(type, 1)))).toEqual([
     "yes",
     "yes",

@@ -1,6 +1,5 @@
-/** Whether a type is one of the patterns: `image/png`, `image/*` or `*`; without any, every type is. */
-export function isTypeAllowed(contentType: string, patterns: readonly string[]): boolean {
-  if (patterns.length === 0) return true;
+/** @param patterns media types, in lower case, or families of them: `image/png`, `image/*`, `*` */
+export function isTypeIn(patterns: readonly string[], contentType: string): boolean {
   return patterns.some((pattern) =>
     pattern.endsWith("/*")
       ? contentType.startsWith(pattern.slice(0, -1))

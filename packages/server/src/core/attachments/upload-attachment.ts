@@ -8,13 +8,13 @@ import { actingUser } from "../policy.ts";
 import { blobKey } from "./blob-keys.ts";
 import { refuseBlobError } from "./blob-refusal.ts";
 import { cleanFileName } from "./file-name.ts";
-import { isTypeAllowed } from "./file-types.ts";
+import { isTypeIn } from "./file-types.ts";
 
 type UploadParts = Pick<Parts, "users" | "attachments" | "blobs" | "intake" | "uploadLimit" | "fileLimits">;
 
 export interface FileLimits {
   readonly maxBytes: number;
-  /** As `isTypeAllowed` reads them. */
+  /** As `isTypeIn` reads them; empty: all. */
   readonly allowedTypes: readonly string[];
 }
 
@@ -38,7 +38,8 @@ export async function uploadAttachment(
   const taken = await intake.take(command.content, {
     contentType: command.contentType,
     maxBytes: fileLimits.maxBytes,
-    isAllowed: (contentType) => isTypeAllowed(contentType, fileLimits.allowedTypes),
+    isAllowed: (contentType) =>
+      fileLimits.allowedTypes.length === 0 || isTypeIn(fileLimits.allowedTypes, contentType),
   });
   try {
     const { contentType, size, width, height, thumbnail } = taken;
