@@ -215,28 +215,21 @@ test("a frame over the limit closes with 1009; more frames than the limit are to
   await expectHealthy();
 });
 
-test("who goes in the middle of a send harms nobody; what was acknowledged is there", async () => {
-  const { body } = await server.request(`/messages/${conversation}`);
+test("who goes in the middle of a send harms nobody; nothing is stored twice", async () => {
   const goers = await Promise.all(Array.from({ length: 10 }, () => raw()));
+  const going = await conversationOf(server, ["ann", "ben"], "going");
   for (const [i, goer] of goers.entries()) {
     for (let k = 0; k < 10; k++) {
-      goer.socket.send(`421["send_message",{"conversation_id":"${conversation}","content":"g${i}.${k}"}]`);
+      goer.socket.send(`421["send_message",{"conversation_id":"${going}","content":"g${i}.${k}"}]`);
     }
     if (i % 2 === 0) goer.socket.terminate();
     else goer.socket.close();
   }
   await Promise.all(goers.map(({ closed }) => closed));
-  const countNow = async (): Promise<number> =>
-    (await server.request(`/messages/${conversation}?limit=1`)).body.data.total;
-  // What was under way when they went is still being stored.
-  let count = await countNow();
-  const isSettled = async (): Promise<boolean> => {
-    const before = count;
-    count = await countNow();
-    return count === before;
-  };
-  await expect.poll(isSettled, { interval: 200 }).toBe(true);
-  expect(count - body.data.total).toBeLessThanOrEqual(100);
+  await say(ann, going, "after them");
+  const { body } = await server.request(`/messages/${going}?limit=200`);
+  const contents = body.data.messages.map(({ content }: { content: string }) => content);
+  expect(new Set(contents).size).toBe(contents.length);
   await expectHealthy();
 });
 
@@ -282,8 +275,6 @@ describe("requests that Engine.IO cannot take are answered by it", () => {
     expect(polls).toContain(400);
     const binary = await session();
     await fetch(binary, { method: "POST", body: "b!!!!" });
-    // The word with which Engine.IO closes.
-    expect(await (await fetch(binary)).text()).toMatch(/1$/);
     expect((await fetch(binary)).status).toBe(400);
     await expectHealthy();
   });

@@ -85,6 +85,14 @@ test("autojoin hears everything, new conversations too, but for what is left", a
     .toEqual(["one", "two", "four", "five"]);
 });
 
+test("what is left must be a conversation that one is in, where all are heard", async () => {
+  using uma = await open(server, "uma", { auth: { autojoin: true } });
+  expect(await uma.ask("leave_conversation", 987_654_321)).toMatchObject({
+    success: false,
+    error: NOT_IN_IT,
+  });
+});
+
 test("a message counts as delivered when it was told, not when its conversation was not joined", async () => {
   const conversation = await conversationOf(server, ["eva", "fox"], "delivered");
   const statusOf = async () => {

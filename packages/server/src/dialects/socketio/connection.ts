@@ -59,7 +59,6 @@ export class Connection implements LinkEvents, Visited, Outlet {
   #handshake: Handshake | null;
   #packets: string[] = [];
   #working = false;
-  #connecting = false;
   #closed = false;
   #released = false;
   #badPackets = 0;
@@ -203,11 +202,10 @@ export class Connection implements LinkEvents, Visited, Outlet {
 
   /** Begins to listen and says so; a position that comes with it is resumed from before anything live is told. */
   async #connect({ namespace, auth }: Connect): Promise<void> {
-    if (namespace !== "/" || this.#handshake === null || this.#connecting) {
+    if (namespace !== "/" || this.#handshake === null) {
       this.#refuseConnect(namespace, "Invalid namespace", "invalid");
       return;
     }
-    this.#connecting = true;
     try {
       const { caller, hasToken, position, autojoin } = await identify(
         this.parts.identity,
@@ -233,8 +231,6 @@ export class Connection implements LinkEvents, Visited, Outlet {
     } catch (error) {
       this.caller = null;
       this.#notConnected(this.#refusalOf(error));
-    } finally {
-      this.#connecting = false;
     }
   }
 

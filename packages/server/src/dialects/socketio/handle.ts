@@ -38,7 +38,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   leave_conversation: async (connection, given) => {
     const conversation = given.conversation();
-    speakerOf(connection, given.id("user_id"));
+    const caller = speakerOf(connection, given.id("user_id"));
+    // Who hears all must name one that they are in: what is left is remembered.
+    if (connection.joined.isAll) {
+      await connection.parts.door.answer(caller, { type: "read-clock", conversationId: conversation });
+    }
     connection.joined.leave(conversation);
     return { conversation_id: conversationId(conversation) };
   },

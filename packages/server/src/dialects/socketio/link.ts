@@ -91,14 +91,14 @@ export class Link {
   /** Without a word of Socket.IO's: its clients then come back by themselves. */
   close(code: CloseCode, reason: string): void {
     const wire = this.#wire;
-    if (wire !== undefined) wire.ws.close(code, reason);
-    else this.#session.close();
-    setTimeout(() => this.#cut(), CLOSE_TIMEOUT_MS).unref();
-  }
-
-  #cut(): void {
-    this.#wire?.ws.terminate();
-    this.#session.close(true);
+    if (wire !== undefined) {
+      wire.ws.close(code, reason);
+      setTimeout(() => wire.ws.terminate(), CLOSE_TIMEOUT_MS).unref();
+      return;
+    }
+    // Where no poll waits for the word, the next one learns that there is no such session: engine.io would hold this
+    // one for half a minute to say it.
+    this.#session.close(!this.#session.transport.writable);
   }
 
   get #isOpen(): boolean {
