@@ -39,13 +39,8 @@ export interface TransportEvents {
 /** What JSON may hold as it is but browsers and proxies are known to mangle (SockJS 0.3.3, "JSON Unicode Encoding"). */
 const MANGLED = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/g;
 
-export function spell(spelling: Spelling, text: string): Buffer {
-  return Buffer.from(spelling === "plain" ? text : insideJson(text));
-}
-
-/** A text as it stands between the quotes of a JSON string. */
-export function insideJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1).replace(MANGLED, escapeOf);
+export function spell(spelling: Spelling, text: string): string {
+  return spelling === "plain" ? text : JSON.stringify(text).slice(1, -1).replace(MANGLED, escapeOf);
 }
 
 function escapeOf(character: string): string {

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { type StompVersion, VERSIONS } from "../../../src/dialects/stomp/frames/version.ts";
 import type { StompApplication, StompClient } from "../../../src/dialects/stomp/session/application.ts";
-import { encodeMessage } from "../../../src/dialects/stomp/session/messages.ts";
-import { headersRecord } from "../../../src/dialects/stomp/session/records.ts";
+import { encodeHeaders, encodeMessage } from "../../../src/dialects/stomp/session/messages.ts";
 import type { StompSession } from "../../../src/dialects/stomp/session/session.ts";
 import type { Spelling } from "../../../src/dialects/stomp/transport.ts";
 
@@ -57,10 +56,8 @@ export function createBroker(): Broker {
         for (const [session, push] of sessions) {
           if (session.client === null || session.version !== version || session.spelling !== spelling)
             continue;
-          const stamped = Buffer.from(
-            headersRecord(`position:${id}\n`.replace("\n", spelling === "json" ? "\\n" : "\n")),
-          );
-          push(Buffer.concat([stamped, encoded(version, spelling)]));
+          const position = Buffer.from(encodeHeaders(version, spelling, [["position", id]]));
+          push(Buffer.concat([position, encoded(version, spelling)]));
         }
       }
     }

@@ -127,7 +127,7 @@ export async function openStompScene({
 
 function echoing(transport: ByteTransport): TransportEvents {
   return {
-    received: (data) => transport.write([[spell(transport.spelling, data.toString())]]),
+    received: (data) => transport.write([[Buffer.from(spell(transport.spelling, data.toString()))]]),
     alive() {},
     closed() {},
   };

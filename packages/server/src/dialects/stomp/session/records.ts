@@ -24,7 +24,7 @@ export function messageRecord(topic: number, rest: Buffer): Buffer {
   return Buffer.concat([Buffer.from(headOf(MESSAGE, topic, rest.length)), rest]);
 }
 
-/** Header lines for the messages that follow, up to the next of these. */
+/** Header lines for the messages that follow in the same buffer, up to the next of these. */
 export function headersRecord(lines: string): string {
   return headOf(PERSONAL, 0, Buffer.byteLength(lines)) + lines;
 }
@@ -47,8 +47,8 @@ export function framesOf(
   headsOf: (topic: number) => readonly Buffer[],
 ): OutFrame[] {
   const frames: OutFrame[] = [];
-  let personal: Buffer | null = null;
   for (const buffer of records) {
+    let personal: Buffer | null = null;
     for (let at = 0; at < buffer.length; ) {
       const kind = buffer[at];
       const topic = ((buffer[at + 1] as number) << 7) | (buffer[at + 2] as number);

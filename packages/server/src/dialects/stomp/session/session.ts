@@ -28,10 +28,9 @@ export interface SessionParts {
 
 /** Bytes read ahead while a frame is being worked on; then the client waits. */
 const MAX_READ_AHEAD_BYTES = 64 * 1024;
-const HEART_BEAT = Buffer.from("\n");
-const SPELLED_HEART_BEAT: Readonly<Record<Spelling, Buffer>> = {
-  plain: HEART_BEAT,
-  json: spell("json", "\n"),
+const HEART_BEAT: Readonly<Record<Spelling, Buffer>> = {
+  plain: Buffer.from(spell("plain", "\n")),
+  json: Buffer.from(spell("json", "\n")),
 };
 
 /**
@@ -137,7 +136,7 @@ export class StompSession implements TransportEvents, Visited {
   #beat(now: number): void {
     const due = this.#pulse.visit(now);
     if (due === "silent") this.fail(new Refusal("invalid", "No heart-beat came"));
-    else if (due === "beat") this.#write([[SPELLED_HEART_BEAT[this.spelling]]]);
+    else if (due === "beat") this.#write([[HEART_BEAT[this.spelling]]]);
     else if (due === "ping" && !this.#transport.ping()) this.alive();
   }
 
@@ -239,10 +238,14 @@ export class StompSession implements TransportEvents, Visited {
 
   #send(frame: string): void {
     if (this.#ended) return;
-    const record = frameRecord(spell(this.spelling, frame));
+    const record = frameRecord(this.#spell(frame));
     const queue = this.client?.queue ?? null;
     if (queue === null) this.write([record]);
     else queue.push(record);
+  }
+
+  #spell(text: string): Buffer {
+    return Buffer.from(spell(this.spelling, text));
   }
 
   #write(frames: ReturnType<typeof framesOf>): void {
@@ -255,7 +258,7 @@ export class StompSession implements TransportEvents, Visited {
     if (this.#ended) return;
     this.client?.queue?.writeOut();
     const headers: HeaderList = [["message", message], ["content-type", "text/plain"], ...more];
-    this.#write([[spell(this.spelling, encodeFrame(this.version, "ERROR", headers, `${message}\n`))]]);
+    this.#write([[this.#spell(encodeFrame(this.version, "ERROR", headers, `${message}\n`))]]);
     this.#close(code, message);
   }
 

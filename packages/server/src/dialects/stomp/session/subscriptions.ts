@@ -33,7 +33,7 @@ export class Subscriptions {
     if (subscription.id !== null) lines += headerLine(version, "subscription", subscription.id);
     // Its value means nothing to us: what was stored and told need not be acknowledged, a client resumes.
     if (withAck && version === "1.2") lines += headerLine(version, "ack", subscription.id ?? "");
-    const head = spell(spelling, lines);
+    const head = Buffer.from(spell(spelling, lines));
     this.#byKey.set(key, { ...subscription, head });
     this.#headsByTopic.set(subscription.topic, [...this.headsOf(subscription.topic), head]);
     return true;

@@ -83,7 +83,8 @@ export interface SockJs {
 const MAX_SEGMENT_LENGTH = 128;
 const SESSION_PATH = /^\/([^/.]+)\/([^/.]+)\/(xhr|xhr_streaming|xhr_send|eventsource|websocket)$/;
 const IFRAME_PATH = /^\/iframe[0-9a-z._-]*\.html$/;
-const VISITS_PER_DISCONNECT = 10;
+/** A session ends at most a fifth early. */
+const VISITS_PER_DISCONNECT = 5;
 
 /** SockJS 0.3.3 without jsonp and htmlfile, which only browsers without CORS need: those answer 404. */
 export function createSockJs(parts: SockJsParts): SockJs {
@@ -96,6 +97,11 @@ export function createSockJs(parts: SockJsParts): SockJs {
   const heartbeat = startHeartbeat(times.visitMs);
   const registry = new SessionRegistry(limits.maxSessionsPerAddress);
   const acceptor = createWebSocketAcceptor(limits);
+
+  const failed = (response: ServerResponse) => (error: unknown) => {
+    parts.log.error({ error }, "what a client sent could not be worked on");
+    response.destroy();
+  };
 
   const below = (url: string | undefined): string => pathOf(url).slice(prefix.length);
 
@@ -117,7 +123,9 @@ export function createSockJs(parts: SockJsParts): SockJs {
       case "eventsource":
         return { GET: (request, response) => receive(sessionId, transport, request, response) };
       case "xhr_send":
-        return { POST: (request, response) => void send(sessionId, request, response) };
+        return {
+          POST: (request, response) => void send(sessionId, request, response).catch(failed(response)),
+        };
       default:
         return parts.websocket ? { GET: sendNoUpgrade } : null;
     }
