@@ -88,6 +88,13 @@ export class Hub {
     return [...channels].filter((channel) => channel.isSmall).map((channel) => channel.id);
   }
 
+  /** What was missed and then told has reached its reader as much as what is told live. */
+  noteCaughtUp(userId: string, conversationId: number, seq: number): void {
+    if (this.#channels.get(conversationId)?.isSmall) {
+      this.#options.noteDelivered(conversationId, userId, seq);
+    }
+  }
+
   /** Notes what a session was told of a conversation that its user has left. */
   noteLeft(userId: string, conversationId: number, xid: number, clock: number): void {
     this.#users.get(userId)?.touchLeft(conversationId, xid, clock);

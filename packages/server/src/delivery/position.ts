@@ -58,7 +58,7 @@ export function positionAfter(position: string, conversationId: number, clock: n
     return position.slice(0, at) + name + (next === -1 ? "" : position.slice(next));
   }
   if (position.length === start) return position + name;
-  return position.length + 1 + name.length > MAX_LENGTH ? position : `${position}_${name}`;
+  return position.slice(start).split("_").length < MAX_NAMES ? `${position}_${name}` : position;
 }
 
 export const epochTag = (epoch: string): string => epoch.slice(0, 8);
