@@ -2,6 +2,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Query } from "../../src/adapters/store/line.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
+import { createPeopleStore } from "../../src/adapters/store/postgres-people-store.ts";
 import { createReader } from "../../src/adapters/store/postgres-reader.ts";
 import { SESSION_SETUP } from "../../src/adapters/store/postgres-store.ts";
 import { createTickReader } from "../../src/adapters/store/postgres-tick-reader.ts";
@@ -31,6 +32,7 @@ function statementNumber(text: string): number {
 }
 const log = createMessageLog(query);
 const reader = createReader(query);
+const people = createPeopleStore(query);
 const ticks = createTickReader(query, async () => "");
 
 /** Conversations with messages, of which the operations take theirs. */
@@ -172,6 +174,25 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
     reader.page({ conversationId: place(0).conversationId, fromSeq: 0, offset: 40, limit: 20 }),
   inbox: () => reader.inbox({ userId: "user-1", limit: 20, after: null }),
   entries: () => reader.entries(place(0).people[0] as string, [place(0).conversationId]),
+  "archived and named": () =>
+    reader.inbox({ userId: "user-1", limit: 20, after: null, list: "archived", named: "x" }),
+  "unread everywhere": () => reader.unread("user-1"),
+  "a page of people": () =>
+    reader.participants({ conversationId: place(0).conversationId, after: null, limit: 5 }),
+  "people of 3 conversations": () =>
+    reader.people(
+      place(1).people[0] as string,
+      [1, 2, 3].map((i) => place(i).conversationId),
+    ),
+  preferences: () =>
+    people.setPreferences(place(0).conversationId, place(0).people[0] as string, { muted: true }),
+  hide: () => people.hide(place(0).conversationId, place(0).people[0] as string),
+  "block and unblock": async () => {
+    await people.setBlock("user-1", "user-2", "a pair", true);
+    await people.barredFrom(["user-1", "user-3"]);
+    await people.setBlock("user-1", "user-2", "a pair", false);
+  },
+  acquainted: () => people.acquainted("user-1", ["user-2", "user-3", "nobody"], 100),
   memberships: () => ticks.memberships(["user-1", "user-2"]),
   clocks: () => ticks.clocks([1, 2, 3].map((i) => place(i).conversationId)),
   "new messages": () => ticks.newMessages(place(0).conversationId, 50, 90, 500),
@@ -264,12 +285,13 @@ async function touched(): Promise<Map<string, { scans: number; fetched: number }
 test("every statement names what tables are distributed by", () => {
   const texts = known.filter(
     (text) =>
-      !/from (append_messages?|append_with_more|mark_unread|apply_changes|mark|mark_messages|message_page)\(/.test(
+      !/from (append_messages?|append_with_more|mark_unread|apply_changes|mark|mark_messages|message_page|set_preferences|set_block)\(/.test(
         text,
       ),
   );
   expect(texts.length).toBeGreaterThan(12);
-  for (const text of texts) expect(text).toMatch(/conversation_id|\bc?\.?id = (any|\$|known)|user_id/);
+  for (const text of texts)
+    expect(text).toMatch(/conversation_id|\bc?\.?id = (any|\$|known)|user_id|\bblocke[dr]_id/);
 });
 
 test("every look-up in the functions of the lanes names its conversation", async () => {

@@ -1,12 +1,16 @@
 import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Query } from "./line.ts";
 
-const CARD = `id, name, avatar_url as "avatarUrl", is_bot as "isBot"`;
+const CARD = `u.id, u.name, u.avatar_url as "avatarUrl", u.is_bot as "isBot"`;
 
-const SEARCH = `select ${CARD}, search_name as "sortName" from users
-  where deactivated_at is null and strpos(search_name, fold($1)) > 0
-    and ($2::text is null or (search_name collate "C", id collate "C") > ($2, $3))
-  order by search_name collate "C", id collate "C" limit $4`;
+/** Looked through in the index alone. */
+const SEARCH = `with page as materialized (
+    select id, search_name from users
+    where deactivated_at is null and strpos(search_name, (select fold($1))) > 0
+      and ($2::text is null or (search_name collate "C", id collate "C") > ($2, $3))
+    order by search_name collate "C", id collate "C" limit $4)
+  select ${CARD}, u.search_name as "sortName" from page join users u on u.id = page.id
+  order by page.search_name collate "C", page.id collate "C"`;
 
 const SET_PROFILE = `update users
   set name = case when $2 then $3 else name end, own_name = case when $2 then $3 is not null else own_name end,
@@ -36,17 +40,21 @@ const BARRED_FROM = `select blocker_id as one, blocked_id as other from blocks w
   union
   select blocked_id, blocker_id from blocks where blocked_id = any ($1)`;
 
+/** Looks through the conversations of the others, who mostly are in fewer than all that the user is in. */
 const ACQUAINTED = `select o.id from unnest($2::text[]) o (id)
-  where exists (
-    select from participants p
-    join participants q on q.conversation_id = p.conversation_id and q.user_id = o.id and q.left_seq is null
-    join conversations c on c.id = p.conversation_id and ($3::integer is null or c.participant_count <= $3)
-    where p.user_id = $1 collate "C" and p.left_seq is null)`;
+  cross join lateral (
+    select from participants q
+    where q.user_id = o.id collate "C" and q.left_seq is null
+      and (select true from participants p
+           where p.conversation_id = q.conversation_id and p.user_id = $1 and p.left_seq is null limit 1)
+      and (select $3::integer is null or c.participant_count <= $3 from conversations c
+           where c.id = q.conversation_id limit 1)
+    limit 1) shared`;
 
 /** Statements: here, and the functions of the migration people_and_groups. */
 export function createPeopleStore(query: Query): PeopleStore {
   return {
-    cards: (userIds) => query(`select ${CARD} from users where id = any ($1)`, [userIds]),
+    cards: (userIds) => query(`select ${CARD} from users u where u.id = any ($1)`, [userIds]),
     search: ({ text, after, limit }) =>
       query(SEARCH, [text, after?.sortName ?? null, after?.id ?? null, limit]),
     async setProfile(userId, { name, avatarUrl }) {

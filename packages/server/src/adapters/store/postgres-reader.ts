@@ -84,7 +84,7 @@ const INBOX = `with place as materialized (
     where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
       and ($5 = 'all' or coalesce(p.archived_seq >= c.last_seq, false) = ($5 = 'archived'))
       and ($5 <> 'pinned' or p.pinned)
-      and ($6::text is null or (c.kind = 'group' and strpos(fold(c.name), fold($6)) > 0))
+      and ($6::text is null or (c.kind = 'group' and strpos(fold(c.name), (select fold($6))) > 0))
       and ($2::bigint is null or (epoch_ms(c.last_message_at), c.id) < ($2, $3))
     order by epoch_ms(c.last_message_at) desc, c.id desc limit $4)
   ${ENTRY}
@@ -101,8 +101,10 @@ const ENTRIES = `${ENTRY}
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
 const UNREAD = `select * from (
-    select c.id as "conversationId", unread(p, c) as unread,
-      unread_mentions(p, c) as "unreadMentions"
+    select c.id as "conversationId",
+      case when unread_above(p, c) > 0 then (select u.unread from unread_looked_up_of(p, c) u) else 0 end as unread,
+      case when c.last_seq > coalesce(p.unread_seq, p.read_seq)
+        then (select u.unread from unread_mentions_of(p) u) else 0 end as "unreadMentions"
     from participants p join conversations c on c.id = p.conversation_id
     where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
     offset 0) counted

@@ -15,10 +15,15 @@ create index messages_pinned on messages (conversation_id, pinned_at) where pinn
 -- For those who are named by their name, of any case.
 create index users_by_name on users (lower(name));
 
+create function unread_mentions_of(p participants) returns table (unread bigint) language sql stable
+  begin atomic
+    select count(*) from mentions x
+    where x.conversation_id = p.conversation_id and x.user_id = p.user_id
+      and x.seq > coalesce(p.unread_seq, p.read_seq) and not p.read_above @> x.n;
+  end;
+
 create function unread_mentions(p participants) returns bigint language sql stable
-  return (select count(*) from mentions x
-          where x.conversation_id = p.conversation_id and x.user_id = p.user_id
-            and x.seq > coalesce(p.unread_seq, p.read_seq) and not p.read_above @> x.n);
+  return (select u.unread from unread_mentions_of(p) u);
 
 -- The same beside the conversation: where nothing was said since, nothing is looked up.
 create function unread_mentions(p participants, c conversations) returns bigint language sql stable
