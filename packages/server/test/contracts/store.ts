@@ -356,6 +356,41 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         ]);
       });
 
+      test("a message is the same however it is read: alone, in a page, in a list, with its change", async () => {
+        const parent = await send({ content: "é".repeat(300) });
+        const metadata = { nested: [1, null, { a: "é" }] };
+        const all = {
+          parentId: parent.id,
+          mentions: ["bob", "ann"],
+          metadata,
+          clientTime: 7,
+          idempotencyKey: "k",
+        };
+        const { id: messageId } = await send({ ...all, contentHash: 1 });
+        await send({ senderId: "bob", parentId: messageId });
+        const changes = await change(
+          { ...ann(), kind: "react", messageId, emoji: "👍", add: true, maxEmoji: 9 },
+          { ...ann(), kind: "edit", messageId, content: "@bob", mentions: ["bob"] },
+          { ...ann(), kind: "pin", messageId, pin: true, maxPins: 9 },
+        );
+        const message = await scene.reader.message(conversationId, messageId);
+        expect(changes.at(-1)).toMatchObject({ message });
+        expect(message).toMatchObject({
+          replyCount: 1,
+          mentions: ["bob"],
+          metadata,
+          pinnedBy: "ann",
+          rev: 7,
+        });
+        expect(message?.parent?.content).toBe("é".repeat(200));
+        const wish = { conversationId, fromSeq: 0 };
+        const [, found] = await scene.reader.history({ ...wish, beforeSeq: null, limit: 2 });
+        const { messages } = await scene.reader.page({ ...wish, offset: 1, limit: 1 });
+        const [, missed] = await scene.ticks.newMessages(conversationId, ...stretch);
+        const [changed] = await scene.ticks.changedMessages(conversationId, 1_000, 0, 1_000, 9);
+        expect([found, messages[0]?.message, missed, changed]).toEqual([message, message, message, message]);
+      });
+
       test("participants are found by id, by name in any case, and by id where they have no name", async () => {
         const called = async (ids: string[], names: string[]) =>
           (await scene.reader.called(conversationId, { ids, names })).toSorted((a, b) =>

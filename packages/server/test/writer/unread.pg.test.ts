@@ -27,7 +27,8 @@ const AUDIT = `
          c.last_n::int as last_n, r.n::int as n, coalesce(i.read, '{}') as read, i.kept::int as kept, i.covered::int as covered,
          case when p.read_seq > s.start then int8multirange(int8range(s.start, p.read_seq, '(]')) else '{}' end
            + coalesce((select range_agg(int8range(m.seq, m.seq, '[]')) from messages m
-                       where m.conversation_id = p.conversation_id and p.read_above @> m.n and m.type <> 'system'), '{}') as stay
+                       where m.conversation_id = p.conversation_id and p.read_above @> m.n and m.seq > p.read_seq
+                         and m.type <> 'system'), '{}') as stay
   from participants p
   join conversations c on c.id = p.conversation_id
   cross join lateral (
@@ -311,4 +312,30 @@ test("a note to oneself is read by itself, and only that one", async () => {
   await nodes[0].writer.markMessage({ conversationId, userId: "ann", seq: seqs[0] as number });
   expect((await page()).messages.map(({ state }) => state)).toEqual(["sent", "read", "read"]);
   await audit();
+});
+
+test("unread set back to before one's joining counts, and is read one by one and as a whole", async () => {
+  const [node] = nodes;
+  const conversationId = await node.open(["ann", "bob"]);
+  for (let i = 0; i < 4; i++) await node.send({ conversationId, senderId: "ann" });
+  await node.change({ kind: "add", conversationId, by: "ann", userIds: ["cyd"], maxParticipants: 9 });
+  await node.send({ conversationId, senderId: "cyd" });
+  await node.send({ conversationId, senderId: "ann" });
+  const unread = async () => {
+    await audit();
+    return (await node.store.reader.entries("cyd", [conversationId]))[0]?.unread;
+  };
+  const readOne = (seq: number) => node.writer.markMessage({ conversationId, userId: "cyd", seq });
+  expect(await unread()).toBe(1);
+  expect(await node.writer.markUnread(conversationId, "cyd", 3)).toEqual({ unread: 4, unreadMentions: 0 });
+  await readOne(4);
+  expect(await unread()).toBe(3);
+  // The mark follows, and what was set back stays so.
+  await readOne(8);
+  expect(await unread()).toBe(2);
+  await node.send({ conversationId, senderId: "ann" });
+  await node.read(conversationId, "cyd", 4);
+  expect(await unread()).toBe(2);
+  await node.read(conversationId, "cyd", 9);
+  expect(await unread()).toBe(0);
 });
