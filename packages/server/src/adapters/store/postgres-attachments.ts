@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { Message } from "@parlance/protocol/model.ts";
 import type { AttachmentStore, KnownAttachment } from "../../core/ports/attachment-store.ts";
 import type { Query } from "./line.ts";
+import { MESSAGE_COLUMNS, readMessages } from "./shapes.ts";
 
 const ADD = `insert into attachments (id, uploader_id, file_name, content_type, size, width, height, thumbnail_size)
   values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`;
@@ -18,7 +18,7 @@ const MESSAGES = `with place as materialized (
     where conversation_id = $1 and message_seq < $2 and message_seq >= $3 and message_id is not null
       and removed_at is null
     order by message_seq desc limit $4)
-  select message_json(m) as message from place join messages m on m.conversation_id = $1 and m.seq = place.seq
+  select ${MESSAGE_COLUMNS} from place join messages m on m.conversation_id = $1 and m.seq = place.seq
   order by m.seq desc`;
 
 const TAKE_DOOMED = `with old as materialized (
@@ -58,13 +58,7 @@ export function createAttachmentStore(query: Query): AttachmentStore {
       return row?.n ?? 0;
     },
     async messages({ conversationId, beforeSeq, fromSeq, limit }) {
-      const rows = await query<{ message: Message }>(MESSAGES, [
-        conversationId,
-        beforeSeq ?? NEWEST,
-        fromSeq,
-        limit,
-      ]);
-      return rows.map((row) => row.message);
+      return await readMessages(query, MESSAGES, [conversationId, beforeSeq ?? NEWEST, fromSeq, limit]);
     },
     async takeDoomed(unusedSince, limit) {
       const rows = await query<{ id: string }>(TAKE_DOOMED, [unusedSince, limit]);

@@ -1,9 +1,9 @@
-import { HEAD_PARTICIPANTS, type Message, type ParticipantDetail } from "@parlance/protocol/model.ts";
+import { HEAD_PARTICIPANTS, type ParticipantDetail } from "@parlance/protocol/model.ts";
 import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@parlance/protocol/queries.ts";
 import type { Called, Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
-import { MESSAGE_JSON } from "./shapes.ts";
+import { MESSAGE_COLUMNS, MESSAGE_JSON, readMessages } from "./shapes.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
     p.role, coalesce(p.joined_seq, 0) as "joinedSeq", coalesce(p.barred, false) as "isBarred"
@@ -11,25 +11,25 @@ const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, 
   left join participants p on p.conversation_id = c.id and p.user_id = $2 and p.left_seq is null
   where c.id = $1 and c.deleted_at is null`;
 
-const MESSAGE = `select ${MESSAGE_JSON} as message from messages m where m.id = $2 and m.conversation_id is not distinct from $1`;
+const MESSAGE = `select ${MESSAGE_COLUMNS} from messages m where m.id = $2 and m.conversation_id is not distinct from $1`;
 
-const MESSAGE_BY_ID = `select ${MESSAGE_JSON} as message from messages m where m.id = $1`;
+const MESSAGE_BY_ID = `select ${MESSAGE_COLUMNS} from messages m where m.id = $1`;
 
-const MESSAGES_BY_KEY = `select ${MESSAGE_JSON} as message from messages m
+const MESSAGES_BY_KEY = `select ${MESSAGE_COLUMNS} from messages m
   where m.idempotency_key = $2 and m.conversation_id is not distinct from $1 limit 2`;
 
-const HISTORY = `select ${MESSAGE_JSON} as message from messages m
+const HISTORY = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.seq < $2 and m.seq >= $3 order by m.seq desc limit $4`;
 
 const PAGE = "select total, messages from message_page($1, $2, $3, $4)";
 
-const HISTORY_AFTER = `select ${MESSAGE_JSON} as message from messages m
+const HISTORY_AFTER = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq >= $3 order by m.seq limit $4`;
 
-const REPLIES = `select ${MESSAGE_JSON} as message from messages m
+const REPLIES = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.parent_id = $5 and m.seq > $2 and m.seq >= $3 order by m.seq limit $4`;
 
-const PINS = `select ${MESSAGE_JSON} as message from messages m
+const PINS = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.pinned_at is not null and m.seq >= $2 order by m.pinned_at desc, m.seq desc`;
 
 const EDITS = `select rev, content, epoch_ms(replaced_at) as "replacedAt" from message_history
@@ -133,8 +133,7 @@ const PEOPLE = `select p.conversation_id as "conversationId", ${DETAIL}
   order by p.conversation_id, p.joined_seq, p.user_id`;
 
 export function createReader(query: Query): Reader {
-  const messages = async (text: string, values: readonly unknown[]): Promise<Message[]> =>
-    (await query<{ message: Message }>(text, values)).map((row) => row.message);
+  const messages = (text: string, values: readonly unknown[]) => readMessages(query, text, values);
   const entries = (text: string, values: readonly unknown[]): Promise<InboxEntry[]> =>
     query<InboxEntry & Record<string, unknown>>(text, values);
 

@@ -1,4 +1,3 @@
-import type { Message } from "@parlance/protocol/model.ts";
 import type {
   ClockAt,
   ConversationTicks,
@@ -7,15 +6,15 @@ import type {
   TickReader,
 } from "../../core/ports/tick-reader.ts";
 import type { Query } from "./line.ts";
-import { MESSAGE_JSON } from "./shapes.ts";
+import { MESSAGE_COLUMNS, readMessages } from "./shapes.ts";
 
 const CLOCKS = `select id as "conversationId", clock, moved_xid as "movedXid",
   participant_count as "participantCount", (settings->>'historyVisible')::boolean as "historyVisible" from conversations where id = any ($1)`;
 
-const NEW_MESSAGES = `select ${MESSAGE_JSON} as message from messages m
+const NEW_MESSAGES = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.seq > $2 and m.seq <= $3 order by m.seq limit $4`;
 
-const CHANGED_MESSAGES = `select ${MESSAGE_JSON} as message from messages m
+const CHANGED_MESSAGES = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.rev <> m.seq and m.rev > $3 and m.rev <= $4 and m.seq <= $2
   order by m.rev limit $5`;
 
@@ -75,8 +74,7 @@ const MARKS_SINCE = `with own as materialized (
 
 /** @param epoch what the store said when it was last connected to */
 export function createTickReader(query: Query, epoch: () => Promise<string>): TickReader {
-  const messages = async (text: string, values: readonly unknown[]): Promise<Message[]> =>
-    (await query<{ message: Message }>(text, values)).map((row) => row.message);
+  const messages = (text: string, values: readonly unknown[]) => readMessages(query, text, values);
 
   return {
     epoch,
