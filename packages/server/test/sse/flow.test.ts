@@ -76,6 +76,16 @@ describe("as the document has it", () => {
     const { body: messages } = await server.request(path);
     expect(messages).toMatchObject([{ author: "bot" }, sent.body]);
     await expect.poll(() => heard).toEqual([sent.body]);
+    // Nothing that a text holds can end its line, its event or its stream.
+    const texts = [
+      "\ufeffid: 1\n\ndata: {}\n\n",
+      "\r\revent: reset\r\ndata: x\r\n\r\n",
+      ": \u2028\u2029\u0085\u000b 👩‍👩‍👧",
+    ];
+    for (const [n, text] of texts.entries()) {
+      await server.request(path, { headers: { "idempotency-key": `nasty-${n}` }, body: { text } });
+    }
+    await expect.poll(() => heard.slice(1)).toMatchObject(texts.map((text) => ({ text })));
     source.close();
     expect((await server.request("/chats")).body[0]).toEqual({ id: chat, name: "Matt" });
   });

@@ -207,6 +207,26 @@ describe("resume", () => {
     await back.cut();
   });
 
+  test("another's id gives what is one's own, and nothing of theirs", async () => {
+    const secret = await openChat(server, ["ann", "rob"], "Secret");
+    const own = await openChat(server, ["ann", "spy"], "Own");
+    const rob = await listen(server, { user: "rob" });
+    const start = rob.lastEventId();
+    await post(server, "ann", secret, "for rob alone");
+    await rob.until((events) => events.length === 1, "a message");
+    await post(server, "ann", own, "for the spy");
+    for (const lastEventId of [start, rob.lastEventId()]) {
+      const spy = await listen(server, { user: "spy", lastEventId });
+      await post(server, "ann", secret, "for rob again");
+      await post(server, "ann", own, "live");
+      await spy.until(() => spy.messages().at(-1)?.text === "live", "what is live");
+      expect(new Set(spy.messages().map(({ chat_id }) => chat_id))).toEqual(new Set([own]));
+      expect(spy.messages()[0].text).toBe("for the spy");
+      await spy.cut();
+    }
+    await rob.cut();
+  });
+
   test("an id that cannot be gone on from is answered with a reset, and the stream is live behind it", async () => {
     const chat = await openChat(server, ["ann", "lost"], "Lost");
     const live = await listen(server, { user: "lost" });
@@ -218,6 +238,7 @@ describe("resume", () => {
       ["1", "invalid_position"],
       ["0", "invalid_position"],
       ["-1", "invalid_position"],
+      ["..", "invalid_position"],
       [`${start}${"_1-1".repeat(2_000)}`.slice(0, 6_000), "invalid_position"],
       [`zzzzzzzz.${horizon}.${at}.${names}`, "epoch_changed"],
       [`${epoch}.zzzzzzzzz.${at}.${names}`, "ahead_of_log"],
