@@ -119,6 +119,30 @@ describe("by position", () => {
   });
 });
 
+test("what was missed counts as delivered once it was told, either way", async () => {
+  const [one, two] = [
+    await conversationOf(server, ["jon", "kay"], "late one"),
+    await conversationOf(server, ["jon", "kay"], "late two"),
+  ];
+  const statusOf = async (id: string) =>
+    (await server.request(`/messages/${id}`)).body.data.messages.map(
+      ({ status }: { status: string }) => status,
+    );
+  using first = await open(server, "kay", { auth: { autojoin: true } });
+  const { position } = await first.until("position");
+  first.close();
+  using jon = await open(server, "jon");
+  for (const id of [one, two]) await say(jon, id, "while you were away");
+  expect([await statusOf(one), await statusOf(two)]).toEqual([["sent"], ["sent"]]);
+  using joining = await open(server, "kay");
+  await joining.ask("join_conversation", { conversation_id: one, since: 1 });
+  await expect.poll(() => statusOf(one), { timeout: 5_000 }).toEqual(["delivered"]);
+  expect(await statusOf(two)).toEqual(["sent"]);
+  using resuming = await open(server, "kay", { auth: { position } });
+  await resuming.until("resumed");
+  await expect.poll(() => statusOf(two), { timeout: 5_000 }).toEqual(["delivered"]);
+});
+
 test.each([["websocket"], ["polling"]])(
   "over %s a client that keeps its position loses nothing over a restart, and comes back by itself",
   async (transport) => {
