@@ -226,37 +226,40 @@ describe("@stomp/stompjs under load", () => {
   );
 });
 
-describe("webstomp-client", () => {
-  test("over a WebSocket and over SockJS, long frames in pieces", async () => {
-    const ws = scene.url.replace("http", "ws");
-    const opening = [
-      () => new WebSocket(`${ws}/stomp/websocket`, ["v12.stomp"]),
-      () => new WebSocket(`${ws}/ws-raw`, ["v11.stomp"]),
-      ...TRANSPORTS.map((transports) => () => new SockJS(`${scene.url}/stomp`, null, { transports })),
-    ];
-    for (const open of opening) {
-      const client = webstomp.over(open() as unknown as globalThis.WebSocket, {
-        debug: false,
-        heartbeat: { incoming: 500, outgoing: 500 },
-      });
-      await new Promise<void>((resolve, reject) => {
-        client.connect({ login: "web" }, () => resolve(), reject as () => void);
-      });
-      const got: string[] = [];
-      const receipts: string[] = [];
-      client.onreceipt = ({ headers }) => {
-        receipts.push((headers as Record<string, string>)["receipt-id"] ?? "");
-      };
-      client.subscribe("/topic/web", ({ body }) => got.push(body), { receipt: "s" });
-      await until(() => receipts.length === 1, "the receipt");
-      const texts = ["short", "é😀 %", "z".repeat(50_000)];
-      for (const text of texts) client.send("/topic/web", text, { receipt: "m" });
-      await until(() => got.length === 3 && receipts.length === 4, "messages and receipts");
-      expect(got).toEqual(texts);
-      await sleep(1_500);
-      expect(client.connected).toBe(true);
-      client.disconnect();
-      await until(() => scene.broker.sessions.size === 0, "the end of the session");
-    }
+describe.concurrent("webstomp-client", () => {
+  const ws = () => scene.url.replace("http", "ws");
+  const opening: readonly (readonly [string, () => unknown])[] = [
+    ["a WebSocket in 1.2", () => new WebSocket(`${ws()}/stomp/websocket`, ["v12.stomp"])],
+    ["a WebSocket in 1.1", () => new WebSocket(`${ws()}/ws-raw`, ["v11.stomp"])],
+    ...TRANSPORTS.map(
+      (name) =>
+        [`SockJS ${name}`, () => new SockJS(`${scene.url}/stomp`, null, { transports: name })] as const,
+    ),
+  ];
+  test.each(opening)("over %s, long frames in pieces", async (name, open) => {
+    const login = `web over ${name}`;
+    const destination = `/topic/web-${name.toLowerCase().replace(/[^a-z]/g, "")}${name.endsWith("1.1") ? "-one" : ""}`;
+    const client = webstomp.over(open() as globalThis.WebSocket, {
+      debug: false,
+      heartbeat: { incoming: 500, outgoing: 500 },
+    });
+    await new Promise<void>((resolve, reject) => {
+      client.connect({ login }, () => resolve(), reject as () => void);
+    });
+    const got: string[] = [];
+    const receipts: string[] = [];
+    client.onreceipt = ({ headers }) => {
+      receipts.push((headers as Record<string, string>)["receipt-id"] ?? "");
+    };
+    client.subscribe(destination, ({ body }) => got.push(body), { receipt: "s" });
+    await until(() => receipts.length === 1, "the receipt");
+    const texts = ["short", "é😀 %", "z".repeat(50_000)];
+    for (const text of texts) client.send(destination, text, { receipt: "m" });
+    await until(() => got.length === 3 && receipts.length === 4, "messages and receipts");
+    expect(got).toEqual(texts);
+    await sleep(1_500);
+    expect(client.connected).toBe(true);
+    client.disconnect();
+    await until(() => scene.broker.log.includes(`${login} is gone`), "the end of the session");
   });
 });

@@ -159,6 +159,39 @@ describe("messages", () => {
     }
   });
 
+  test("of two subscriptions to one destination one may go", async () => {
+    const client = await openConnected(scene.url);
+    client.send(
+      "SUBSCRIBE\nid:a\ndestination:/topic/two\n\n\0SUBSCRIBE\nid:b\ndestination:/topic/two\n\n\0",
+      "UNSUBSCRIBE\nid:a\nreceipt:u\n\n\0",
+    );
+    await client.until("RECEIPT");
+    scene.broker.publish("/topic/two", "1", "x");
+    expect((await client.until("MESSAGE")).headers.get("subscription")).toBe("b");
+    client.send("UNSUBSCRIBE\nid:b\n\n\0SUBSCRIBE\nid:a\ndestination:/topic/two\nreceipt:again\n\n\0");
+    await until(
+      () => client.frames.some(({ headers }) => headers.get("receipt-id") === "again"),
+      "the receipt",
+    );
+    scene.broker.publish("/topic/two", "2", "y");
+    await until(() => client.frames.some(({ body }) => body.toString() === "y"), "the second message");
+    const heard = client.frames.flatMap(({ headers }) => headers.get("subscription") ?? []);
+    expect(heard).toEqual(["b", "a"]);
+    client.socket.terminate();
+  });
+
+  test("a client of 1.0 may leave out the id: its destination stands for it", async () => {
+    const client = await openConnected(scene.url, { version: "1.0" });
+    client.send("SUBSCRIBE\ndestination:/topic/nameless\nreceipt:s\n\n\0");
+    await client.until("RECEIPT");
+    scene.broker.publish("/topic/nameless", "1", "x");
+    expect((await client.until("MESSAGE")).headers.has("subscription")).toBe(false);
+    client.send(
+      "UNSUBSCRIBE\ndestination:/topic/nameless\n\n\0UNSUBSCRIBE\ndestination:/topic/nameless\n\n\0",
+    );
+    await expectError(client, "no such subscription");
+  });
+
   test("one frame is one WebSocket message", async () => {
     const client = await openConnected(scene.url);
     client.send("SUBSCRIBE\nid:0\ndestination:/topic/many\nreceipt:s\n\n\0");

@@ -99,7 +99,7 @@ export function createSockJs(parts: SockJsParts): SockJs {
   const acceptor = createWebSocketAcceptor(limits);
 
   const failed = (response: ServerResponse) => (error: unknown) => {
-    parts.log.error({ error }, "what a client sent could not be worked on");
+    parts.log.error({ error }, "A SockJS request could not be worked on");
     response.destroy();
   };
 
@@ -139,8 +139,13 @@ export function createSockJs(parts: SockJsParts): SockJs {
     allowCredentials(response);
     const allowed = ["OPTIONS", ...Object.keys(methods)];
     const act = methods[request.method ?? ""];
-    if (act !== undefined) act(request, response);
-    else if (request.method === "OPTIONS") sendOptions(response, allowed);
+    if (act !== undefined) {
+      try {
+        act(request, response);
+      } catch (error) {
+        failed(response)(error);
+      }
+    } else if (request.method === "OPTIONS") sendOptions(response, allowed);
     else sendWrongMethod(response, allowed);
   }
 
