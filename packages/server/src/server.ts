@@ -148,7 +148,7 @@ async function startOver(
     log,
   });
   const typing = createTyping(bus, config.typingTtlSeconds * 1_000, elapsed);
-  const blobs = openBlobs({
+  const blobs = await openBlobs({
     url: config.blobsUrl,
     dataDir,
     accessKeyId: config.s3AccessKeyId,

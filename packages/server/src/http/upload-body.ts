@@ -31,6 +31,7 @@ export function openUploadBody(
   body.on("error", () => {});
   let seen = 0;
   const timer = setInterval(() => {
+    if (request.complete) return;
     // Where we are the ones who do not read, nothing can come.
     if (bytes - seen < pace.bytes && body.readableLength === 0) {
       body.destroy(new Refusal("invalid", "The upload comes too slowly"));
@@ -45,11 +46,16 @@ export function openUploadBody(
     body,
     letGo() {
       clearInterval(timer);
-      if (request.complete) return;
       request.unpipe(body);
-      request.resume();
-      const limit = setTimeout(() => request.destroy(), REST_MS);
-      request.once("close", () => clearTimeout(limit));
+      leaveBody(request);
     },
   };
+}
+
+/** Reads on for a while what nobody wants, so that its sender hears why; then cuts the connection. */
+export function leaveBody(request: IncomingMessage): void {
+  if (request.complete) return;
+  request.resume();
+  const limit = setTimeout(() => request.destroy(), REST_MS);
+  request.once("close", () => clearTimeout(limit));
 }

@@ -197,6 +197,17 @@ describe("pictures", () => {
     });
   });
 
+  test.for(["gif", "avif"] as const)("%s is measured and gets a thumbnail", async (format) => {
+    const original = await picture(70, 30).toFormat(format).toBuffer();
+    const { attachment } = await share(ann, bob, original, { type: `image/${format}` });
+    expect(attachment).toMatchObject({ content_type: `image/${format}`, width: 70, height: 30 });
+    expect((await bytesOf(attachment.url)).equals(original)).toBe(true);
+    expect(await sharp(await bytesOf(attachment.thumbnail_url)).metadata()).toMatchObject({
+      width: 70,
+      height: 30,
+    });
+  });
+
   test("a message of pictures alone is an image, of others a file", async () => {
     const png = await picture(2, 2).png().toBuffer();
     const { ack } = await share(ann, bob, png);
@@ -278,8 +289,8 @@ describe("what is broken leaves nothing", () => {
     await nothingLeft();
   });
 
-  const open = (bytes: number) => {
-    const socket = connectTcp(Number(new URL(server.url).port), "127.0.0.1");
+  const open = (bytes: number, url = server.url) => {
+    const socket = connectTcp(Number(new URL(url).port), "127.0.0.1");
     let answer = "";
     socket.on("data", (chunk) => {
       answer += chunk;
@@ -300,6 +311,23 @@ describe("what is broken leaves nothing", () => {
     await nothingLeft();
     expect((await ann.upload("next")).status).toBe(201);
     before = filesOnDisk();
+  });
+
+  test("who may not upload hears it, however much they send", async () => {
+    for (const authorization of ["Bearer nonsense", ""]) {
+      const { status } = await send(randomBytes(8 * MIB), { authorization });
+      expect(status).toBe(401);
+    }
+    expect((await ann.upload(randomBytes(8 * MIB))).status).toBe(413);
+  });
+
+  test("a server that is killed in the middle of it (G15)", async () => {
+    const other = await scene.start();
+    const { socket } = open(100_000, other.url);
+    socket.write(randomBytes(99_000));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await other.stop("SIGKILL");
+    await nothingLeft();
   });
 
   test("an upload that drips is ended (UP10)", { timeout: 40_000 }, async () => {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
+import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
-import { openConversation, say } from "../support/socket.ts";
+import { connect, openConversation, say } from "../support/socket.ts";
 import { type Person, personOf, share } from "./people.ts";
 
 let scene: Scene;
@@ -72,6 +73,11 @@ test("a message with files is like any other: ack, event, history, inbox, and a 
   });
   expect(page.body.messages[0]).toEqual(told.payload);
   expect(bob.client.all("message.receive").filter(({ id }) => id === ack.id)).toHaveLength(1);
+  const carol = await connect(server, { token: bob.token });
+  await carol.ask("resume", { epoch: carol.ready.epoch, positions: { [conversation]: 1 } });
+  await carol.until(({ event }) => event === "resumed", "the end of the catch-up");
+  expect(carol.all("message.receive")).toEqual([told.payload]);
+  await carol.close();
   const inbox = await server.request("/api/v1/chats/bob", {
     headers: { authorization: `Bearer ${bob.token}` },
   });
@@ -151,4 +157,49 @@ test("a link works without a token, for whom it was made, as long as they may (U
   expect(await fetchAs(`${uploaded.url}&user=ann`)).toBe(403);
   const other = await scene.start();
   expect((await fetch(other.url + uploaded.url)).status, "on another process").toBe(200);
+});
+
+test("the text beside a file can be taken away again, and only there", async () => {
+  const { conversation, ack } = await share(ann, bob, "captioned");
+  const edit = async (message_id: string, content: string) =>
+    (await ann.client.ask("message.edit", { conversation_id: conversation, message_id, content })).event;
+  expect(await edit(ack.id, "caption")).toBe("ok");
+  expect(await edit(ack.id, "")).toBe("ok");
+  const plain = await say(ann.client, conversation, "plain");
+  expect(await edit(plain.id, "")).toBe("error");
+});
+
+test("where dialects know no attachments, their names stand in brackets", async () => {
+  const { body } = await ann.upload("x", { name: "report.pdf" });
+  const { body: other } = await ann.upload("x", { name: "b.txt" });
+  const conversation = await openConversation(ann.client, ["ann", "bob"]);
+  await say(ann.client, conversation, "", { attachment_ids: [body.data.id, other.data.id] });
+  const page = await server.request("/api/v1/messages?user1=ann&user2=bob", {
+    headers: { authorization: `Bearer ${bob.token}` },
+  });
+  expect(page.body.data[0].content).toBe("[report.pdf] [b.txt]");
+});
+
+test("uploads are limited by the minute in jwt mode, and a token of a service is not", async () => {
+  const secret = randomBytes(40).toString("base64url");
+  const limited = await scene.start({ JWT_SECRET: secret });
+  const tokenOf = (claims: object) =>
+    new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime("1h")
+      .sign(Buffer.from(secret));
+  const upload = async (token: string, as?: string) => {
+    const response = await fetch(`${limited.url}/api/chat/attachments`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, ...(as !== undefined && { "x-user-id": as }) },
+      body: "x",
+    });
+    return { status: response.status, retry: response.headers.get("retry-after") };
+  };
+  const user = await tokenOf({ sub: "ann" });
+  for (let i = 0; i < 10; i++) expect((await upload(user)).status).toBe(201);
+  expect(await upload(user)).toEqual({ status: 429, retry: expect.stringMatching(/^[1-6]$/) });
+  const service = await tokenOf({ sub: "svc", scope: "parlance:service" });
+  expect((await upload(service, "ann")).status).toBe(201);
+  expect((await upload(service)).status).toBe(401);
 });

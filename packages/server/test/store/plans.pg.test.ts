@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Query } from "../../src/adapters/store/line.ts";
+import { createAttachmentStore } from "../../src/adapters/store/postgres-attachments.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
 import { createPeopleStore } from "../../src/adapters/store/postgres-people-store.ts";
 import { createReader } from "../../src/adapters/store/postgres-reader.ts";
@@ -33,6 +35,7 @@ function statementNumber(text: string): number {
 const log = createMessageLog(query);
 const reader = createReader(query);
 const people = createPeopleStore(query);
+const files = createAttachmentStore(query);
 const ticks = createTickReader(query, async () => "");
 
 /** Conversations with messages, of which the operations take theirs. */
@@ -60,6 +63,15 @@ const by = (i: number) => ({
 });
 const someone = (i: number) => place(i).people[1] ?? "user-1";
 const messageId = () => place(0).messageIds[0] as number;
+
+/** A file that waits for a message. */
+async function file(uploaderId: string): Promise<string> {
+  const id = randomUUID();
+  const shown = { fileName: "a.txt", contentType: "text/plain", size: 1, width: null, height: null };
+  await files.add({ ...shown, id, uploaderId, thumbnailSize: null });
+  await files.completed(id);
+  return id;
+}
 
 const OPERATIONS: Record<string, () => Promise<unknown>> = {
   "append one": () => log.append([draft(0)], { wait: false, recheck: false }),
@@ -162,6 +174,22 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
         seq: 40 + i,
       })),
     ),
+  "send and delete with a file": async () => {
+    const { id, ...rest } = draft(0);
+    const attachmentIds = [await file(rest.senderId)];
+    await log.change(
+      [
+        { ...by(0), kind: "send", draft: { id, ...rest }, attachmentIds },
+        { ...by(0), kind: "delete", messageId: id },
+      ],
+      { batch: nextId++ },
+    );
+  },
+  "find files": async () => files.find([await file("user-1")]),
+  "count unused files": () => files.countUnused("user-1", 200),
+  "messages with files": () =>
+    files.messages({ conversationId: place(0).conversationId, beforeSeq: 60, fromSeq: 0, limit: 20 }),
+  "doomed files": async () => files.forget(await files.takeDoomed(Date.now() - 86_400_000, 50)),
   standing: () => reader.standing(place(0).conversationId, place(0).people[0] as string),
   "one message": () => reader.message(place(0).conversationId, messageId()),
   "a message by its id alone": () => reader.messageById(messageId()),
@@ -234,6 +262,15 @@ beforeAll(async () => {
     messageIds.push(...acks.map((ack) => ack.id));
   }
   await node.close();
+  await client.query(
+    `insert into attachments (id, uploader_id, file_name, content_type, size, created_at, stored_at, conversation_id,
+                              message_id, message_seq, removed_at)
+     select gen_random_uuid(), 'user-' || i % 60, 'a', 'b', 1, now() - i * interval '1 minute', now(),
+            case when i % 2 = 0 then $1::bigint + i % 100 end, case when i % 2 = 0 then i end,
+            case when i % 2 = 0 then 2 + i / 100 % 100 end, case when i % 5 = 0 then now() end
+     from generate_series(1, 10000) i`,
+    [place(0).conversationId],
+  );
   // A session's counts stay its own until its transaction ends.
   await client.query("begin");
 });
@@ -285,6 +322,8 @@ async function touched(): Promise<Map<string, { scans: number; fetched: number }
 test("every statement names what tables are distributed by", () => {
   const texts = known.filter(
     (text) =>
+      // A file is known by its id alone before it has a conversation.
+      !/(into|from|update) attachments\b/.test(text) &&
       !/from (append_messages?|append_with_more|mark_unread|apply_changes|mark|mark_messages|message_page|set_preferences|set_block)\(/.test(
         text,
       ),

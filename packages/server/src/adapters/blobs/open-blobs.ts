@@ -1,5 +1,7 @@
+import { access, constants, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Blobs } from "../../core/ports/blobs.ts";
+import { StartupError } from "../../core/ports/startup-error.ts";
 import { createDirectoryBlobs } from "./directory-blobs.ts";
 import { createS3Blobs } from "./s3-blobs.ts";
 
@@ -13,10 +15,15 @@ export interface BlobsOptions {
 
 const DEFAULT_REGION = "us-east-1";
 
-/** The file store that BLOBS_URL names. */
-export function openBlobs({ url, dataDir, accessKeyId, secretAccessKey }: BlobsOptions): Blobs {
-  if (url === null) return createDirectoryBlobs(join(dataDir, "blobs"));
-  if (!url.startsWith("s3:")) return createDirectoryBlobs(resolve(url));
+/** The file store that BLOBS_URL names; rejects with a StartupError where it is a directory that cannot be written. */
+export async function openBlobs({
+  url,
+  dataDir,
+  accessKeyId,
+  secretAccessKey,
+}: BlobsOptions): Promise<Blobs> {
+  if (url === null) return await openDirectory(join(dataDir, "blobs"));
+  if (!url.startsWith("s3:")) return await openDirectory(resolve(url));
   const { host, pathname, searchParams } = new URL(url);
   const prefix = decodeURIComponent(pathname).replaceAll(/^\/+|\/+$/g, "");
   const region = searchParams.get("region") ?? DEFAULT_REGION;
@@ -30,4 +37,15 @@ export function openBlobs({ url, dataDir, accessKeyId, secretAccessKey }: BlobsO
     accessKeyId: accessKeyId ?? "",
     secretAccessKey: secretAccessKey ?? "",
   });
+}
+
+async function openDirectory(path: string): Promise<Blobs> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartupError(`BLOBS_URL: files cannot be kept in ${path} (${code})`);
+  }
+  return createDirectoryBlobs(path);
 }

@@ -20,7 +20,8 @@ export async function editMessage(
 ): Promise<MessageChanged> {
   const { conversationId, messageId, content } = command;
   const by = actingUser(caller);
-  checkContent(content, parts.contentLimits);
+  // Whether it may be empty hangs on the message.
+  checkContent(content, parts.contentLimits, true);
   parts.messageLimit.take(caller);
   let mentions: readonly string[] | undefined;
   const done = await changeUnderPolicy(
@@ -28,8 +29,9 @@ export async function editMessage(
     conversationId,
     by,
     async (standing) => {
-      const refusal =
-        mayReach(standing) ?? mayEdit(caller, await visibleMessage(parts.reader, standing, messageId));
+      const message = await visibleMessage(parts.reader, standing, messageId);
+      const refusal = mayReach(standing) ?? mayEdit(caller, message);
+      if (refusal === null) checkContent(content, parts.contentLimits, message.attachments !== null);
       if (refusal === null) mentions = await mentionsIn(parts.reader, conversationId, content);
       return refusal;
     },

@@ -8,6 +8,7 @@ import type { App } from "../../http/app.ts";
 import { contentDisposition } from "../../http/content-disposition.ts";
 import { readRange } from "../../http/ranges.ts";
 import type { RouteScope } from "../../http/scopes.ts";
+import { leaveBody } from "../../http/upload-body.ts";
 import { readUpload } from "../../http/uploads.ts";
 import type { DialectParts } from "../dialect.ts";
 import { attachmentOf } from "./attachment-shape.ts";
@@ -54,11 +55,17 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
     return identity.identify({ headers, query });
   };
 
-  app.post(ATTACHMENTS_PATH, async (request, reply) => {
+  const mayUpload = async (request: FastifyRequest): Promise<Caller> => {
     const caller = await callerOf(request);
-    if (Number(request.headers["content-length"] ?? 0) > maxFileBytes + FORM_BYTES) {
-      throw new Refusal("too_large", `The file is larger than ${maxFileBytes} bytes`);
-    }
+    if (Number(request.headers["content-length"] ?? 0) <= maxFileBytes + FORM_BYTES) return caller;
+    throw new Refusal("too_large", `The file is larger than ${maxFileBytes} bytes`);
+  };
+
+  app.post(ATTACHMENTS_PATH, async (request, reply) => {
+    const caller = await mayUpload(request).catch((error: unknown) => {
+      leaveBody(request.raw);
+      throw error;
+    });
     const attachment = await readUpload(request.raw, (upload) =>
       door.execute(caller, { type: "upload-attachment", ...upload }),
     );
