@@ -13,6 +13,7 @@ let nodes: [WritingNode, WritingNode];
 let door: Door;
 let otherDoor: Door;
 const told: Event[] = [];
+const personal: { readonly userId: string; readonly unread: number; readonly unreadMentions: number }[] = [];
 
 beforeAll(async () => {
   database = await createMigratedDatabase("core_messages");
@@ -21,7 +22,13 @@ beforeAll(async () => {
   otherDoor = openDoor(nodes[1]);
   nodes[0].bus.listen({
     news: (news) => {
-      for (const item of news) if (item.kind === "events") told.push(...item.events);
+      for (const item of news) {
+        if (item.kind === "events") told.push(...item.events);
+        else if (item.kind === "personal" && item.signal.type === "entry") {
+          const { unread, unreadMentions } = item.signal.entry;
+          personal.push({ userId: item.userId, unread, unreadMentions });
+        }
+      }
     },
     lost: () => {},
   });
@@ -562,11 +569,18 @@ describe("unread, set back", () => {
       (m) => m.conversationId === conversationId,
     );
     expect(same).toEqual(mark);
+    await nodes[0].bus.subscribe("user:bob");
+    personal.length = 0;
     await read(at(3));
     expect(await counts(conversationId, "bob")).toEqual([3, 1]);
     await unread(at(1));
     await read(null);
     expect(await counts(conversationId, "bob")).toEqual([0, 0]);
+    // One's own devices are told the new count, where the mark that is told does not say it.
+    expect(personal).toEqual([
+      { userId: "bob", unread: 3, unreadMentions: 1 },
+      { userId: "bob", unread: 6, unreadMentions: 2 },
+    ]);
     await expect(unread(2 ** 50)).rejects.toMatchObject({ code: "not_found" });
     await expect(
       door.execute(asUser("cyd"), { type: "mark-unread", conversationId, messageId: at(1) }),

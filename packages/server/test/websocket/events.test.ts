@@ -141,6 +141,23 @@ describe("what the server says", () => {
     expect(page.body.messages[0]).toEqual(got);
   });
 
+  test("who is named is told with a message, with its edits and in history", async () => {
+    const { a, b, ann, bob, conversation } = await pair();
+    const sent = await say(ann, conversation, `@${b} and @[${a}], not @nobody or me@${b}.example`);
+    const got = await bob.until((frame) => frame.payload.id === sent.id, "message");
+    expect(got.payload.mentions).toEqual([b, a]);
+    await ann.ask("message.edit", {
+      conversation_id: conversation,
+      message_id: sent.id,
+      content: `only @${a}`,
+    });
+    const edited = await bob.until((frame) => frame.event === "message.updated", "update");
+    expect(edited.payload.mentions).toEqual([a]);
+    expect(edited.payload).not.toHaveProperty("pinned_at");
+    const page = await server.request(`/api/v1/chat/${conversation}`);
+    expect(page.body.messages[0]).toEqual(edited.payload);
+  });
+
   test("edit, delete, reactions: ok with the tick to who did it, the change to everybody", async () => {
     const { a, b, ann, bob, conversation } = await pair();
     const sent = await say(ann, conversation, "one", { message_id: "k1" });

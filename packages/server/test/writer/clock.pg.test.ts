@@ -24,6 +24,7 @@ afterAll(async () => {
 
 const USERS = ["ann", "bob", "cyd", "dan"];
 const MAX_EMOJI = 2;
+const MAX_PINS = 2;
 
 const user = fc.constantFrom(...USERS);
 /** Which conversation, which message: taken modulo how many there are. */
@@ -61,7 +62,17 @@ const command = fc.oneof(
       by: user,
       message: nth,
       emoji: fc.constantFrom("👍", "🎉", "😀"),
-      add: fc.boolean(),
+      add: fc.constantFrom(true, false, "toggle" as const),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("pin" as const),
+      in: nth,
+      by: user,
+      message: nth,
+      pin: fc.boolean(),
     }),
   },
   {
@@ -177,6 +188,13 @@ function changeOf(
         model.react(messageId, command.by, emoji, add, MAX_EMOJI),
       ];
     }
+    case "pin": {
+      const { pin } = command;
+      return [
+        { ...base, kind: "pin", messageId, pin, maxPins: MAX_PINS },
+        model.pin(messageId, command.by, pin, MAX_PINS),
+      ];
+    }
     case "add":
       return [{ ...base, kind: "add", userIds: command.who, maxParticipants: 100 }, model.add(command.who)];
     case "remove":
@@ -226,12 +244,13 @@ function fold(view: View, events: readonly Event[], clock: number): View {
   return { clock, name, people, messages: [...messages.values()].toSorted((a, b) => a.seq - b.seq) };
 }
 
-const viewOfMessage = ({ id, seq, rev, content, deletedAt, reactions }: Message) => ({
+const viewOfMessage = ({ id, seq, rev, content, deletedAt, pinnedBy, reactions }: Message) => ({
   id,
   seq,
   rev,
   content,
   deleted: deletedAt !== null,
+  pinnedBy,
   reactions,
 });
 
@@ -276,4 +295,4 @@ test("random histories: ticks, members, reactions, marks, unread counts and ever
     }),
     { numRuns: 60 },
   );
-});
+}, 120_000);

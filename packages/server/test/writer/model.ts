@@ -13,6 +13,7 @@ export interface ModelMessage {
   readonly rev: number;
   readonly content: string;
   readonly deleted: boolean;
+  readonly pinnedBy: string | null;
   /** Who reacted, by emoji. */
   readonly reactions: Readonly<Record<string, readonly string[]>>;
 }
@@ -38,6 +39,7 @@ export interface View {
     readonly rev: number;
     readonly content: string;
     readonly deleted: boolean;
+    readonly pinnedBy: string | null;
     readonly reactions: Readonly<Record<string, number>> | null;
   }[];
 }
@@ -77,7 +79,8 @@ export class ModelConversation {
     if (this.person(senderId) === undefined) return { refused: "not_participant" };
     const seq = this.clock + 1;
     const texts = { content, firstContent: content };
-    this.messages.push({ id, senderId, key, ...texts, seq, rev: seq, deleted: false, reactions: {} });
+    const fresh = { seq, rev: seq, deleted: false, pinnedBy: null, reactions: {} };
+    this.messages.push({ id, senderId, key, ...texts, ...fresh });
     return this.#ticked();
   }
 
@@ -88,11 +91,22 @@ export class ModelConversation {
   delete(id: number): Outcome {
     const message = this.messages.find((m) => m.id === id);
     if (message?.deleted) return { seq: message.rev, fresh: false };
-    return this.#onMessage(id, (m) => ({ ...m, content: "", deleted: true, reactions: {} }));
+    return this.#onMessage(id, (m) => ({ ...m, content: "", deleted: true, pinnedBy: null, reactions: {} }));
   }
 
-  react(id: number, userId: string, emoji: string, add: boolean, maxEmoji: number): Outcome {
+  pin(id: number, userId: string, pin: boolean, maxPins: number): Outcome {
     const message = this.messages.find((m) => m.id === id);
+    const isNew = pin && message?.deleted === false && message.pinnedBy === null;
+    if (isNew && this.messages.filter((m) => m.pinnedBy !== null).length >= maxPins)
+      return { refused: "too_many" };
+    return this.#onMessage(id, (m) =>
+      (m.pinnedBy !== null) === pin ? null : { ...m, pinnedBy: pin ? userId : null },
+    );
+  }
+
+  react(id: number, userId: string, emoji: string, wish: boolean | "toggle", maxEmoji: number): Outcome {
+    const message = this.messages.find((m) => m.id === id);
+    const add = wish === "toggle" ? !(message?.reactions[emoji] ?? []).includes(userId) : wish;
     const emojis = Object.keys(message?.reactions ?? {});
     if (add && message?.deleted === false && !emojis.includes(emoji) && emojis.length >= maxEmoji) {
       return { refused: "too_many" };
@@ -155,12 +169,13 @@ export class ModelConversation {
       people: this.people
         .map(({ userId, role, joinedSeq }) => ({ userId, role, joinedSeq }))
         .toSorted((a, b) => a.joinedSeq - b.joinedSeq || (a.userId < b.userId ? -1 : 1)),
-      messages: this.messages.map(({ id, seq, rev, content, deleted, reactions }) => ({
+      messages: this.messages.map(({ id, seq, rev, content, deleted, pinnedBy, reactions }) => ({
         id,
         seq,
         rev,
         content,
         deleted,
+        pinnedBy,
         reactions:
           Object.keys(reactions).length === 0
             ? null

@@ -7,7 +7,7 @@ import { actingUser, mayTakePart } from "../policy.ts";
 
 /** Moves the caller's read mark up to a message, or to all there is. Marks never go back. */
 export async function markRead(
-  { reader, writer, standings }: Pick<Parts, "reader" | "writer" | "standings">,
+  { reader, writer, standings, bus }: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
   caller: Caller,
   { conversationId, messageId }: MarkRead,
 ): Promise<{ readonly readSeq: number }> {
@@ -18,6 +18,8 @@ export async function markRead(
   let readSeq = standing.clock;
   if (messageId !== null) readSeq = (await visibleMessage(reader, standing, messageId)).seq;
   const moved = await writer.mark({ conversationId, userId, deliveredSeq: readSeq, readSeq });
+  // The mark was above it, and what moved is what had been set back: that is not told with the mark.
+  if (moved !== null && moved.readSeq > readSeq) await tellEntry({ reader, bus }, userId, conversationId);
   return { readSeq: moved?.readSeq ?? readSeq };
 }
 
