@@ -91,7 +91,7 @@ async function connect(options: ConstructorParameters<typeof Client>[0]): Promis
   });
   await new Promise<void>((resolve, reject) => {
     client.onConnect = () => resolve();
-    client.onStompError = ({ headers }) => reject(new Error(headers["message"]));
+    client.onStompError = ({ headers }) => reject(new Error(headers.message));
     client.activate();
   });
   return client;
@@ -187,7 +187,7 @@ describe.concurrent("@stomp/stompjs", () => {
       connectHeaders: { login: `ended ${transport}` },
     });
     const error = new Promise<string | undefined>((resolve) => {
-      client.onStompError = ({ headers }) => resolve(headers["message"]);
+      client.onStompError = ({ headers }) => resolve(headers.message);
     });
     const closed = new Promise<number>((resolve) => {
       client.onWebSocketClose = ({ code }) => resolve(code);

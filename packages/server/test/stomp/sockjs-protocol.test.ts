@@ -68,7 +68,7 @@ describe("pages", () => {
     expect(first.headers["cache-control"]).toBe("public, max-age=31536000");
     expect(first.headers["content-security-policy"]).toContain("default-src 'none'");
     expect(first.body).not.toMatch(/script|http/i);
-    const again = await get(`${echo}/iframe.html`, { "if-none-match": first.headers["etag"] as string });
+    const again = await get(`${echo}/iframe.html`, { "if-none-match": first.headers.etag as string });
     expect([again.status, again.body]).toEqual([304, ""]);
   });
 
@@ -128,7 +128,7 @@ describe("pages", () => {
       ["/info", "POST", "OPTIONS, GET"],
     ]) {
       const { status, headers } = await get(echo + path, {}, method);
-      expect([status, headers["allow"]]).toEqual([405, allow]);
+      expect([status, headers.allow]).toEqual([405, allow]);
     }
     expect((await get(`${echo}/a/a/xhr`, {}, "DELETE")).status).toBe(405);
     for (const path of [

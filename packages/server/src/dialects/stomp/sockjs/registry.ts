@@ -40,13 +40,7 @@ export class SessionRegistry {
 
 /** A session is found only by who shows what was shown at its opening: ids may be guessed, tokens not. */
 export function keyOf(sessionId: string, headers: IncomingHttpHeaders, query: Query): string {
-  const shown = [
-    headers.authorization,
-    headers["x-user-id"],
-    query["token"],
-    query["access_token"],
-    query["user_id"],
-  ];
+  const shown = [headers.authorization, headers["x-user-id"], query.token, query.access_token, query.user_id];
   if (shown.every((value) => value === undefined)) return sessionId;
   return `${sessionId} ${createHash("sha256").update(JSON.stringify(shown)).digest("base64")}`;
 }

@@ -106,7 +106,7 @@ export function createSockJs(parts: SockJsParts): SockJs {
   const below = (url: string | undefined): string => pathOf(url).slice(prefix.length);
 
   /** What a path can be asked for, by method; null where there is nothing. */
-  function endpoint(path: string): Partial<Record<string, Endpoint>> | null {
+  function endpoint(path: string): Endpoints | null {
     if (path === "" || path === "/") {
       return { GET: (_, response) => sendText(response, 200, "Welcome to SockJS!\n") };
     }
@@ -133,20 +133,26 @@ export function createSockJs(parts: SockJsParts): SockJs {
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const methods = endpoint(below(request.url));
-    if (methods === null) return sendNotFound(response);
     const refused = parts.originRefusal(request.headers);
-    if (refused !== null) return sendRefusal(response, answer(403, "forbidden", refused));
+    if (methods === null) sendNotFound(response);
+    else if (refused !== null) sendRefusal(response, answer(403, "forbidden", refused));
+    else act(methods, request, response);
+  }
+
+  function act(methods: Endpoints, request: IncomingMessage, response: ServerResponse): void {
     allowCredentials(response);
     const allowed = ["OPTIONS", ...Object.keys(methods)];
-    const act = methods[request.method ?? ""];
-    if (act !== undefined) {
-      try {
-        act(request, response);
-      } catch (error) {
-        failed(response)(error);
-      }
-    } else if (request.method === "OPTIONS") sendOptions(response, allowed);
-    else sendWrongMethod(response, allowed);
+    const answerTo = methods[request.method ?? ""];
+    if (answerTo === undefined) {
+      if (request.method === "OPTIONS") sendOptions(response, allowed);
+      else sendWrongMethod(response, allowed);
+      return;
+    }
+    try {
+      answerTo(request, response);
+    } catch (error) {
+      failed(response)(error);
+    }
   }
 
   function receive(
@@ -240,7 +246,7 @@ function sessionPath(path: string): { readonly sessionId: string; readonly trans
   return Math.max(server.length, sessionId.length) > MAX_SEGMENT_LENGTH ? null : { sessionId, transport };
 }
 
-type Endpoint = (request: IncomingMessage, response: ServerResponse) => void;
+type Endpoints = Partial<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
 
 function sendNoUpgrade(_: IncomingMessage, response: ServerResponse): void {
   sendText(response, 400, 'Can "Upgrade" only to "WebSocket".');
