@@ -94,7 +94,8 @@ async function readForm<T>(
     if (file === null) throw new Refusal("invalid", `The form has no file in a field named ${FIELD}`);
     return await take({
       fileName: file.name ?? "",
-      contentType: file.type ?? null,
+      // Also what the parser says of a part that says nothing.
+      contentType: file.type === "text/plain" ? null : file.type,
       content: wholeFile(file.stream, ended),
     });
   } finally {

@@ -21,7 +21,7 @@ const take = (bytes: Buffer, contentType: string | null = null, maxBytes = 1e6) 
     (async function* () {
       yield bytes;
     })(),
-    { contentType, maxBytes, isAllowed: () => true },
+    { uploaderId: "ann", contentType, maxBytes, isAllowed: () => true },
   );
 
 describe("without the library that makes pictures", () => {
@@ -58,6 +58,30 @@ test("what is taken has no name in the place where it lies", async () => {
   const taken = await take(Buffer.from("x"));
   expect(readdirSync(directory)).toEqual([]);
   await taken.discard();
+});
+
+test("nobody has more than eight under way, and others have theirs", async () => {
+  const intake = createFileIntake({ directory, images: null });
+  let finish = (): void => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const begin = (uploaderId: string) =>
+    intake
+      .take(
+        (async function* () {
+          yield Buffer.from("x");
+          await finished;
+        })(),
+        { uploaderId, contentType: null, maxBytes: 10, isAllowed: () => true },
+      )
+      .then((taken) => taken.discard());
+  const anns = Array.from({ length: 8 }, () => begin("ann"));
+  await expect(begin("ann")).rejects.toMatchObject({ code: "overloaded" });
+  const bobs = begin("bob");
+  finish();
+  await Promise.all([...anns, bobs]);
+  await begin("ann");
 });
 
 describe("what a file is", () => {

@@ -13,7 +13,7 @@ const chunks = (count: number) => ({
     for (let i = 0; i < count; i++) yield Buffer.alloc(65_536);
   },
 });
-const wish = { contentType: null, maxBytes: 1e9, isAllowed: () => true };
+const wish = { uploaderId: "ann", contentType: null, maxBytes: 1e9, isAllowed: () => true };
 const failure = ({ name, code, kind }: { name: string; code?: string; kind?: string }) => ({
   name,
   code,

@@ -87,6 +87,14 @@ describe("what is taken", () => {
     });
   });
 
+  test("a part of a form that says no type is what it is", async () => {
+    const png = await picture(2, 2).png().toBuffer();
+    const start = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n\r\n';
+    const body = Buffer.concat([Buffer.from(start), png, Buffer.from("\r\n--b--\r\n")]);
+    const { body: answer } = await send(body, { "content-type": "multipart/form-data; boundary=b" });
+    expect(answer.data).toMatchObject({ contentType: "image/png", width: 2 });
+  });
+
   test("a token is wanted, and an unknown method or path has the envelope too", async () => {
     const anonymous = await server.request("/api/chat/attachments", {
       method: "POST",

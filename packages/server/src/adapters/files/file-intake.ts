@@ -16,8 +16,9 @@ export interface FileIntakeOptions {
   readonly images: Images | null;
 }
 
-/** Files under way at once; one more is answered `overloaded`. */
+/** Files under way at once, of all and of one person; one more is answered `overloaded`. */
 const MAX_UNDER_WAY = 64;
+const MAX_OF_ONE = 8;
 /** Pictures in memory at once. */
 const MAX_DECODING = 2;
 const SHOWABLE = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"]);
@@ -30,7 +31,23 @@ interface Shown {
 
 export function createFileIntake({ directory, images }: FileIntakeOptions): FileIntake {
   const decoding = createTurns(MAX_DECODING);
-  let underWay = 0;
+  const underWay = new Map<string, number>();
+  let all = 0;
+
+  const begin = (uploaderId: string): void => {
+    const own = underWay.get(uploaderId) ?? 0;
+    if (all >= MAX_UNDER_WAY || own >= MAX_OF_ONE) {
+      throw new Refusal("overloaded", "Too many uploads at once, try again", 5);
+    }
+    all++;
+    underWay.set(uploaderId, own + 1);
+  };
+  const end = (uploaderId: string): void => {
+    all--;
+    const own = underWay.get(uploaderId) ?? 0;
+    if (own > 1) underWay.set(uploaderId, own - 1);
+    else underWay.delete(uploaderId);
+  };
 
   /** Without a name from the start, so that nothing is left of it whatever ends this process. */
   const openNameless = async (): Promise<FileHandle> => {
@@ -86,9 +103,7 @@ export function createFileIntake({ directory, images }: FileIntakeOptions): File
 
   return {
     async take(content, wish) {
-      if (underWay >= MAX_UNDER_WAY)
-        throw new Refusal("overloaded", "Too many uploads at once, try again", 5);
-      underWay++;
+      begin(wish.uploaderId);
       let file: FileHandle | null = null;
       try {
         file = await openNameless();
@@ -96,12 +111,12 @@ export function createFileIntake({ directory, images }: FileIntakeOptions): File
         return {
           ...taken,
           async discard() {
-            underWay--;
+            end(wish.uploaderId);
             await taken.discard();
           },
         };
       } catch (error) {
-        underWay--;
+        end(wish.uploaderId);
         await file?.close();
         throw toRefusal(error);
       }

@@ -11,7 +11,7 @@ const FIND = `select id, uploader_id as "uploaderId", file_name as "fileName", c
   from attachments where id = any ($1::uuid[]) and stored_at is not null and removed_at is null`;
 
 const COUNT_UNUSED = `select count(*) as n from (
-  select from attachments where uploader_id = $1 and message_id is null limit $2) a`;
+  select from attachments where uploader_id = $1 and message_id is null and stored_at is not null and removed_at is null limit $2) a`;
 
 const MESSAGES = `with place as materialized (
     select distinct message_seq as seq from attachments

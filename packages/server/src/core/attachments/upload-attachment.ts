@@ -36,6 +36,7 @@ export async function uploadAttachment(
     throw new Refusal("rate_limited", `${MAX_UNUSED} files wait to be sent: send some of them first`, 60);
   }
   const taken = await intake.take(command.content, {
+    uploaderId,
     contentType: command.contentType,
     maxBytes: fileLimits.maxBytes,
     isAllowed: (contentType) =>

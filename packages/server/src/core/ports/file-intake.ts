@@ -1,6 +1,8 @@
 import type { BlobSource } from "./blobs.ts";
 
 export interface IntakeWish {
+  /** Whose it is: nobody may have more than a few under way. */
+  readonly uploaderId: string;
   /** What its sender calls it; null: nothing. */
   readonly contentType: string | null;
   readonly maxBytes: number;

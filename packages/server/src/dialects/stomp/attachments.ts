@@ -27,6 +27,9 @@ const INLINE =
   /^(image\/(png|jpeg|gif|webp|avif|bmp)|video\/(mp4|webm|ogg|quicktime)|audio\/(mpeg|mp4|ogg|wav|webm|aac|flac))$/;
 const PLAIN = /^(image\/(?!svg)|video\/|audio\/|application\/(pdf|zip|gzip|json)$|text\/(plain|csv)$)/;
 
+/** A download of which nothing could be sent for so long is over. */
+const IDLE_MS = 60_000;
+
 const FILE_HEADERS = {
   "accept-ranges": "bytes",
   // Kept, and asked about each time: whoever was let out gets it no more.
@@ -134,6 +137,7 @@ async function sendFile(
     ...(range !== null && { "content-range": `bytes ${first}-${last}/${size}` }),
   });
   if (method === "HEAD") return reply.send();
+  reply.raw.setTimeout(IDLE_MS, () => reply.raw.destroy());
   return reply.send(await opened.read({ first, last }));
 }
 
