@@ -4,6 +4,7 @@ import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sendRaw } from "../../src/http/testing/raw-http.ts";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
 import { type Person, personOf, share } from "./people.ts";
 
@@ -94,6 +95,18 @@ describe("what is taken", () => {
     const { body: answer } = await send(body, { "content-type": "multipart/form-data; boundary=b" });
     expect(answer.data).toMatchObject({ contentType: "image/png", width: 2 });
   });
+
+  test.for(["", "Content-Type:\r\n", "Content-Type: nonsense\r\n", "Content-Type: text/plain;;\r\n"])(
+    "bytes without a type: %j",
+    async (header) => {
+      const answer = await sendRaw(
+        server.url,
+        `POST /api/chat/attachments HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${ann.token}\r\n` +
+          `${header}Content-Length: 5\r\n\r\nhello`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 201 .*"contentType":"text\/plain"/s);
+    },
+  );
 
   test("a token is wanted, and an unknown method or path has the envelope too", async () => {
     const anonymous = await server.request("/api/chat/attachments", {

@@ -52,6 +52,10 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
   // A file may be called anything, JSON too: its bytes are read by the route.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  // A type that is none says nothing, where the framework would refuse it.
+  app.addHook("onRequest", async ({ raw: { headers } }) => {
+    if (!/^[^\s/;]+\/[^\s/;]+/.test(headers["content-type"] ?? "")) delete headers["content-type"];
+  });
 
   const callerOf = ({ headers, query }: FastifyRequest): Promise<Caller> => {
     if (!hasToken(headers, query)) throw new Refusal("unauthenticated", "A token is required");
