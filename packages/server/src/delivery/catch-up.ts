@@ -104,6 +104,8 @@ async function tellAll(
       resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
       continue;
     }
+    // Another node may have let them in, and this one not have heard: told of it behind this, it would tell all again.
+    if (moved.leftSeq === null) await hub.join(session.userId, moved.conversationId, moved.joinedSeq);
     // Up to where the hub stands, and not where the store stood: then what it kept back so far is all told here, in
     // its latest state, and what it says next begins behind it.
     const through = moved.leftSeq ?? (await hub.toldTo(session.userId, moved));
