@@ -60,6 +60,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       return await runSimulate(readConfig(flags), { messages, interval, url, token }, process.stdout);
     },
   },
+  deactivate: { flags: [], words: 1, run: (flags) => setActivity(flags, true) },
+  activate: { flags: [], words: 1, run: (flags) => setActivity(flags, false) },
   docs: {
     flags: ["check"],
     words: 0,
@@ -88,6 +90,12 @@ async function main(argv: readonly string[]): Promise<number> {
     ...flags.words.slice(1 + command.words).map((word) => `${word}: one word too many`),
   ];
   return command.run({ ...flags, problems });
+}
+
+async function setActivity(flags: Flags, deactivated: boolean): Promise<number> {
+  const config = readConfig(flags);
+  const { setDeactivated } = await import("./cli/deactivate.ts");
+  return print(`${await setDeactivated(config, flags.words[1], deactivated)}\n`);
 }
 
 function readConfig(flags: Flags): Config {

@@ -3,6 +3,7 @@ import { ALL_OPTIONS, GROUPS, type Option } from "./table.ts";
 
 const USAGE = `Usage: parlance [start] [flags]                            start the server
        parlance token <user> [--name N] [--ttl 24h]        mint a token (open mode)
+       parlance deactivate <user> | activate <user>        shut a user out, let one in again
        parlance simulate [--messages 100] [--interval 1s]  send messages to a running server and say how it went
                          [--url U] [--token T]
        parlance docs [--check]                             write docs/configuration.md, or see that it is current

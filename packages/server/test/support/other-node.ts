@@ -1,6 +1,7 @@
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { connectStore } from "../../src/adapters/store/postgres-store.ts";
 import type { Change } from "../../src/core/ports/message-log.ts";
+import type { PeopleStore } from "../../src/core/ports/people-store.ts";
 import { createWriter } from "../../src/writer/writer.ts";
 import { silentLog } from "./log.ts";
 import type { TestDatabase } from "./postgres.ts";
@@ -16,6 +17,7 @@ export interface OtherNode extends AsyncDisposable {
   /** Resolves to the tick; throws where it changed nothing. */
   change(wish: Wish): Promise<number>;
   ensureUsers(ids: readonly string[]): Promise<void>;
+  readonly people: PeopleStore;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function connectOtherNode({ connection }: Pick<TestDatabase, "conne
       if (!("seq" in outcome) || !outcome.changed) throw new Error(`not changed: ${JSON.stringify(outcome)}`);
       return outcome.seq;
     },
+    people: store.people,
     ensureUsers: (ids) => store.users.ensure(ids.map((id) => ({ id, name: null }))),
     close,
     [Symbol.asyncDispose]: close,

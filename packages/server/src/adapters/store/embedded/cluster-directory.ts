@@ -159,6 +159,11 @@ export function recordedStatus(dataDir: string): string | undefined {
   return readPidFile(dataDir)?.[7]?.trim();
 }
 
+/** Where the socket of the server that runs is. */
+export function recordedSocketDirectory(dataDir: string): string | undefined {
+  return readPidFile(dataDir)?.[4];
+}
+
 function readPidFile(dataDir: string): string[] | undefined {
   try {
     return readFileSync(join(clusterPath(dataDir), "postmaster.pid"), "utf8").split("\n");
