@@ -1,7 +1,7 @@
 import type { UnreadCounts } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Log } from "../core/ports/log.ts";
-import type { MarkLog, MarkMoved, MarkWish, ReadWish } from "../core/ports/message-log.ts";
+import type { MarkLog, MarkMoved, MarkStored, MarkWish, ReadWish } from "../core/ports/message-log.ts";
 import { StoreError } from "../core/ports/message-log.ts";
 
 interface Waiter {
@@ -30,14 +30,14 @@ const RETRY_DELAY_MS = 100;
 /** Writes delivered and read marks in batches of their own: they take no tick, so no lane has to order them. */
 export class MarkWriter {
   readonly #log: MarkLog;
-  readonly #moved: (moved: readonly MarkMoved[]) => void;
+  readonly #moved: (moved: readonly MarkStored[]) => void;
   readonly #report: Log;
   #waiting = new Map<string, Waiting>();
   #reads: WaitingRead[] = [];
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(log: MarkLog, moved: (moved: readonly MarkMoved[]) => void, report: Log) {
+  constructor(log: MarkLog, moved: (moved: readonly MarkStored[]) => void, report: Log) {
     this.#log = log;
     this.#moved = moved;
     this.#report = report;
@@ -115,7 +115,7 @@ export class MarkWriter {
 
   async #write<W extends Waiting | WaitingRead>(
     batch: readonly W[],
-    store: (batch: readonly W[]) => Promise<readonly MarkMoved[]>,
+    store: (batch: readonly W[]) => Promise<readonly MarkStored[]>,
   ): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {

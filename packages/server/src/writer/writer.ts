@@ -7,7 +7,7 @@ import type {
   ChangeOutcome,
   Draft,
   MarkLog,
-  MarkMoved,
+  MarkStored,
   MarkWish,
   MessageLog,
 } from "../core/ports/message-log.ts";
@@ -125,11 +125,10 @@ function textOf({ content, idempotencyKey, metadata }: Draft): number {
   return content.length + (idempotencyKey?.length ?? 0) + rest;
 }
 
-function receiptNews({ conversationId, ...marks }: MarkMoved): News {
-  return {
-    topic: `conversation:${conversationId}`,
-    kind: "signal",
-    conversationId,
-    signal: { type: "receipt", conversationId, marks },
-  };
+function receiptNews({ conversationId, isBarred, ...marks }: MarkStored): News {
+  const signal = { type: "receipt" as const, conversationId, marks };
+  const { userId } = marks;
+  return isBarred
+    ? { topic: `user:${userId}`, kind: "personal", userId, signal }
+    : { topic: `conversation:${conversationId}`, kind: "signal", conversationId, signal };
 }

@@ -168,6 +168,25 @@ test("the blocked are listed for who blocked them; their entry shows it, the oth
   await expect(block(ann, ann)).rejects.toMatchObject({ code: "invalid" });
 });
 
+test("neither hears how far the other has read, live or on a resume; their own devices do", async () => {
+  const [ann, bob] = strangers();
+  const conversationId = await openDirect(ann, bob);
+  await send(bob, conversationId);
+  const heard = await hear(node, `user:${ann}`, `user:${bob}`, `conversation:${conversationId}`);
+  const read = () => door.execute(asUser(ann), { type: "mark-read", conversationId, messageId: null });
+  await block(ann, bob);
+  heard.length = 0;
+  await read();
+  expect(heard).toMatchObject([
+    { kind: "personal", userId: ann, signal: { type: "receipt", marks: { userId: ann } } },
+  ]);
+  const markedBy = async (userId: string) =>
+    (await node.store.ticks.marksSince(userId, 0, 100)).map((mark) => mark.userId);
+  expect([await markedBy(ann), await markedBy(bob)]).toEqual([[ann], []]);
+  await block(ann, bob, false);
+  expect(await markedBy(bob)).toEqual([ann]);
+});
+
 test("neither sees the other come, go or be there, whatever else they share", async () => {
   const [ann, bob] = strangers();
   const cyd = `cyd${pairs}`;

@@ -7,7 +7,7 @@ import type {
   ChangeOutcome,
   Draft,
   MarkLog,
-  MarkMoved,
+  MarkStored,
   MessageLog,
 } from "../../core/ports/message-log.ts";
 import { inByteOrder } from "./byte-order.ts";
@@ -25,7 +25,7 @@ const APPEND_WITH_MORE = APPEND.replace("append_messages", "append_with_more").r
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1, $2, $3)";
 
 const MOVED = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
-    read_seq as "readSeq", read_id as "readMessageId", epoch_ms(read_at) as "readAt",
+    read_seq as "readSeq", read_id as "readMessageId", epoch_ms(read_at) as "readAt", barred as "isBarred",
     (select u.name from users u where u.id = user_id) as "userName"`;
 const MARK = `${MOVED} from mark($1, $2, $3, $4)`;
 const MARK_MESSAGES = `${MOVED} from mark_messages($1, $2, $3)`;
@@ -110,8 +110,8 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       return { xid: row.xid, at: row.at, outcomes: row.results };
     },
 
-    async mark(wishes): Promise<readonly MarkMoved[]> {
-      return await query<MarkMoved & Record<string, unknown>>(MARK, [
+    async mark(wishes): Promise<readonly MarkStored[]> {
+      return await query<MarkStored & Record<string, unknown>>(MARK, [
         numbers(wishes, (w) => w.conversationId),
         texts(wishes, (w) => w.userId),
         numbers(wishes, (w) => w.deliveredSeq),
@@ -119,8 +119,8 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       ]);
     },
 
-    async markMessages(wishes): Promise<readonly MarkMoved[]> {
-      return await query<MarkMoved & Record<string, unknown>>(MARK_MESSAGES, [
+    async markMessages(wishes): Promise<readonly MarkStored[]> {
+      return await query<MarkStored & Record<string, unknown>>(MARK_MESSAGES, [
         numbers(wishes, (w) => w.conversationId),
         texts(wishes, (w) => w.userId),
         numbers(wishes, (w) => w.seq),

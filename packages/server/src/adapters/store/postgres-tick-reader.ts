@@ -70,7 +70,7 @@ const MARKS_SINCE = `with own as materialized (
   select q.conversation_id, q.user_id, q.delivered_seq, q.read_seq, q.read_id, epoch_ms(q.read_at),
     (select u.name from users u where u.id = q.user_id)
   from own join participants q on q.conversation_id = own.conversation_id and q.user_id <> $1
-  where own.small and q.left_seq is null and q.marked_at >= to_timestamp($2 / 1000.0)`;
+  where own.small and not own.barred and q.left_seq is null and q.marked_at >= to_timestamp($2 / 1000.0)`;
 
 /** @param epoch what the store said when it was last connected to */
 export function createTickReader(query: Query, epoch: () => Promise<string>): TickReader {

@@ -200,14 +200,19 @@ export interface MarkMoved extends Marks {
   readonly conversationId: number;
 }
 
+export interface MarkStored extends MarkMoved {
+  /** Between two of whom one has blocked the other: the other is not told. */
+  readonly isBarred: boolean;
+}
+
 export interface MarkLog {
   /** Moves marks forward, never back, and answers those that moved. At most one wish per person and conversation. */
-  mark(wishes: readonly MarkWish[]): Promise<readonly MarkMoved[]>;
+  mark(wishes: readonly MarkWish[]): Promise<readonly MarkStored[]>;
   /**
    * Notes messages as read by others than their senders, one by one; the mark follows as far as nothing unread is in its
    * way. Answers the marks that moved.
    */
-  markMessages(wishes: readonly ReadWish[]): Promise<readonly MarkMoved[]>;
+  markMessages(wishes: readonly ReadWish[]): Promise<readonly MarkStored[]>;
   /**
    * Counts what stands from `fromSeq` on as unread by somebody, until they read it; the marks stay. Null of one who does
    * not take part.

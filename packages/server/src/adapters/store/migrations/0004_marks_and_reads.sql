@@ -13,7 +13,8 @@ returns int8multirange language sql stable
 -- append_messages counts its senders. apply_changes takes rows in the order of its changes and may meet this in a
 -- deadlock: PostgreSQL ends one of the two, and both are tried again by whoever sent them. Returns the marks that moved.
 create function mark(p_conversation bigint[], p_user text[], p_delivered bigint[], p_read bigint[])
-returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_id bigint, read_at timestamptz)
+returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_id bigint, read_at timestamptz,
+  barred boolean)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
@@ -71,7 +72,7 @@ begin
   from wish w left join reading r using (conversation_id, user_id)
   where p.conversation_id = w.conversation_id and p.user_id = w.user_id
     and (w.new_delivered > p.delivered_seq or w.new_read > w.was_counted)
-  returning p.conversation_id, p.user_id, p.delivered_seq, p.read_seq, p.read_id, p.read_at;
+  returning p.conversation_id, p.user_id, p.delivered_seq, p.read_seq, p.read_id, p.read_at, p.barred;
 end $$;
 
 -- Single messages read by people, whatever stands unread below them: a row each, of which several may be one person's.
@@ -80,7 +81,8 @@ end $$;
 -- mark, SYSTEM ones and one's own are left alone, but in a conversation with oneself one's own are all there is to read.
 -- Rows are locked as mark() locks them. Returns the marks that moved.
 create function mark_messages(p_conversation bigint[], p_user text[], p_seq bigint[])
-returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_id bigint, read_at timestamptz)
+returns table (conversation_id bigint, user_id text, delivered_seq bigint, read_seq bigint, read_id bigint, read_at timestamptz,
+  barred boolean)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
@@ -144,7 +146,7 @@ begin
           own_at_read = case when u.unread_seq is null then u.own_at_read + own else u.own_at_read end,
           read_above = case when u.unread_seq is null then above - int8multirange(int8range(0, through_n, '[]')) else above end
       where u.conversation_id = one.conversation and u.user_id = one.person
-      returning u.conversation_id, u.user_id, u.delivered_seq, u.read_seq, u.read_id, u.read_at;
+      returning u.conversation_id, u.user_id, u.delivered_seq, u.read_seq, u.read_id, u.read_at, u.barred;
     end if;
   end loop;
 end $$;
