@@ -23,8 +23,8 @@ const NASTY = [
 let scene: StompScene;
 beforeAll(async () => {
   scene = await openStompScene({
-    sockjs: { disconnectMs: 1_500, heartbeatMs: 1_000 },
-    session: { heartBeatMs: 500 },
+    sockjs: { disconnectMs: 2_000, heartbeatMs: 1_000 },
+    session: { heartBeatMs: 1_000 },
   });
 });
 afterAll(() => scene.close());
@@ -56,7 +56,7 @@ describe.concurrent("sockjs-client", () => {
     // Over the bytes of one response, and longer than the session lives without a receiver.
     for (let i = 0; i < 40; i++) socket.send(`${i}${"y".repeat(10_000)}`);
     await until(() => got.length === NASTY.length + 40, "many texts");
-    await sleep(2_000);
+    await sleep(3_000);
     socket.send("later");
     await until(() => got.at(-1) === "later", "a text after silence");
     socket.close();
@@ -85,8 +85,8 @@ describe.concurrent("sockjs-client", () => {
 async function connect(options: ConstructorParameters<typeof Client>[0]): Promise<Client> {
   const client = new Client({
     reconnectDelay: 0,
-    heartbeatIncoming: 500,
-    heartbeatOutgoing: 500,
+    heartbeatIncoming: 1_000,
+    heartbeatOutgoing: 1_000,
     ...options,
   });
   await new Promise<void>((resolve, reject) => {
@@ -241,7 +241,7 @@ describe.concurrent("webstomp-client", () => {
     const destination = `/topic/web-${name.toLowerCase().replace(/[^a-z]/g, "")}${name.endsWith("1.1") ? "-one" : ""}`;
     const client = webstomp.over(open() as globalThis.WebSocket, {
       debug: false,
-      heartbeat: { incoming: 500, outgoing: 500 },
+      heartbeat: { incoming: 1_000, outgoing: 1_000 },
     });
     await new Promise<void>((resolve, reject) => {
       client.connect({ login }, () => resolve(), reject as () => void);
@@ -257,7 +257,7 @@ describe.concurrent("webstomp-client", () => {
     for (const text of texts) client.send(destination, text, { receipt: "m" });
     await until(() => got.length === 3 && receipts.length === 4, "messages and receipts");
     expect(got).toEqual(texts);
-    await sleep(1_500);
+    await sleep(3_000);
     expect(client.connected).toBe(true);
     client.disconnect();
     await until(() => scene.broker.log.includes(`${login} is gone`), "the end of the session");

@@ -68,6 +68,16 @@ test("a promised beat may be late by as long again", () => {
   expect(visits(pulse, 2_000, 60_000, () => {})).toEqual([[24_000, "silent"]]);
 });
 
+test("who was silent while the process stood still is not blamed for it", () => {
+  const pulse = new Pulse(2_000, 25_000, 0);
+  pulse.agree({ send: null, expect: 10_000 });
+  expect(visits(pulse, 2_000, 10_000, () => {})).toEqual([]);
+  expect(pulse.visit(70_000)).toBe(null);
+  expect(pulse.visit(72_000)).toBe(null);
+  for (let now = 74_000; now <= 80_000; now += 2_000) expect(pulse.visit(now)).toBe(null);
+  expect(pulse.visit(82_000)).toBe("silent");
+});
+
 test("who promises none is asked, and gone when it does not answer", () => {
   const pulse = new Pulse(2_000, 25_000, 0);
   expect(visits(pulse, 2_000, 100_000, () => {})).toEqual([

@@ -37,11 +37,12 @@ export class Pulse {
   #heardAt: number;
   #wroteAt: number;
   #pingedAt: number;
+  #visitedAt: number;
 
   constructor(visitMs: number, pingMs: number, now: number) {
     this.#visitMs = visitMs;
     this.#pingMs = pingMs;
-    this.#heardAt = this.#wroteAt = this.#pingedAt = now;
+    this.#heardAt = this.#wroteAt = this.#pingedAt = this.#visitedAt = now;
   }
 
   agree(beats: HeartBeats): void {
@@ -59,6 +60,10 @@ export class Pulse {
   /** `beat`: send one now, the next visit would be too late. `silent`: the client has said nothing for too long. */
   visit(now: number): "beat" | "silent" | "ping" | null {
     const { send, expect } = this.#agreed;
+    // A process that stood still has not heard what was said meanwhile.
+    const late = now - this.#visitedAt - this.#visitMs;
+    this.#visitedAt = now;
+    if (late > this.#visitMs) this.#heardAt += late;
     const silence = now - this.#heardAt;
     if (silence > PATIENCE * (expect ?? this.#pingMs) + this.#visitMs) return "silent";
     if (send !== null && now - this.#wroteAt + this.#visitMs > send) return "beat";

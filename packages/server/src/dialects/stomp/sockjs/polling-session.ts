@@ -34,6 +34,7 @@ export class PollingSession implements ByteTransport, Visited {
   /** When the last response ended. */
   #leftAt = performance.now();
   #wroteAt = performance.now();
+  #visitedAt = performance.now();
   #waiting: OutFrame[] = [];
   #waitingBytes = 0;
   /** Why it has ended; null while it lives. */
@@ -140,6 +141,10 @@ export class PollingSession implements ByteTransport, Visited {
   visit(): void {
     const now = performance.now();
     const { heartbeatMs, disconnectMs, visitMs } = this.#times;
+    // A process that stood still has not heard who came meanwhile.
+    const late = now - this.#visitedAt - visitMs;
+    this.#visitedAt = now;
+    if (late > visitMs) this.#leftAt += late;
     if (this.#receiver !== null) {
       if (now - this.#wroteAt + visitMs > heartbeatMs) this.#send([HEARTBEAT]);
       return;
