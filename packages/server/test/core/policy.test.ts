@@ -1,15 +1,19 @@
-import { DEFAULT_SETTINGS, type Role } from "@parlance/protocol/model.ts";
+import { DEFAULT_SETTINGS, type Message, type Role } from "@parlance/protocol/model.ts";
 import { expect, test } from "vitest";
 import {
   type Answer,
   mayAdd,
   mayAttach,
   mayBlock,
+  mayDelete,
   mayDeleteConversation,
+  mayEdit,
   mayManageUsers,
   mayMeet,
+  mayPin,
   mayReact,
   mayRemove,
+  mayReply,
   maySend,
   maySetRole,
   mayType,
@@ -40,6 +44,46 @@ test("what each role may do in a group", () => {
   expect(byRole(mayUpdate)).toEqual(["yes", "yes", "forbidden"]);
   expect(byRole(maySetRole)).toEqual(["yes", "forbidden", "forbidden"]);
   expect(byRole(mayDeleteConversation)).toEqual(["yes", "forbidden", "forbidden"]);
+  expect(byRole(mayPin)).toEqual(["yes", "yes", "forbidden"]);
+});
+
+test("of two people either may pin", () => {
+  expect(code(mayPin(direct))).toBe("yes");
+});
+
+test("authors change their own messages, owners and admins delete any; what is deleted is not replied to", () => {
+  const message = {
+    id: 1,
+    conversationId: 1,
+    seq: 2,
+    rev: 2,
+    type: "text",
+    senderId: "author",
+    senderName: null,
+    content: "x",
+    parentId: null,
+    parent: null,
+    replyCount: 0,
+    mentions: [],
+    metadata: null,
+    attachments: null,
+    reactions: null,
+    idempotencyKey: null,
+    clientTime: null,
+    createdAt: 0,
+    editedAt: null,
+    deletedAt: null,
+    pinnedAt: null,
+    pinnedBy: null,
+  } satisfies Message;
+  const deleting = (by: string) => byRole((standing) => mayDelete(asUser(by), standing, message));
+  expect(deleting("author")).toEqual(["yes", "yes", "yes"]);
+  expect(deleting("other")).toEqual(["yes", "yes", "forbidden"]);
+  expect(code(mayEdit(asUser("author"), message))).toBe("yes");
+  expect(code(mayEdit(asUser("other"), message))).toBe("forbidden");
+  expect(code(mayEdit(asUser("author"), { ...message, type: "system" }))).toBe("forbidden");
+  expect(code(mayReply(message))).toBe("yes");
+  expect(code(mayReply({ ...message, deletedAt: 1 }))).toBe("conflict");
 });
 
 test("owners remove anybody, admins members, members nobody; everybody may leave", () => {
