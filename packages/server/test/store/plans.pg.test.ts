@@ -311,6 +311,37 @@ test("a mark that moves a little reads little, however much is unread above it",
   }
 });
 
+test("who is named is looked up by name, however many take part and however many have no name", async () => {
+  const crowd = upTo(1_000).map((i) => `crowd-${i}`);
+  await client.query(
+    "insert into users (id, name) select id, case when right(id, 1) <> '5' then 'Name ' || id end from unnest($1::text[]) id",
+    [crowd],
+  );
+  const outcomes = await log.change(
+    [
+      {
+        kind: "open",
+        conversationId: 2 ** 40,
+        by: null,
+        asRole: null,
+        conversationKind: "group",
+        name: "crowd",
+        people: crowd.map((userId) => ({ userId, role: "member" as const })),
+        settings: {},
+      },
+    ],
+    { batch: nextId++ },
+  );
+  expect(outcomes.outcomes).toMatchObject([{ changed: true }]);
+  const before = await touched();
+  const names = ["name CROWD-7", "Name crowd-7 and", "Name", "crowd-25", "crowd-26"];
+  const called = await reader.called(2 ** 40, { ids: ["crowd-9", "user-1"], names });
+  expect(called.map(({ userId }) => userId)).toEqual(["crowd-9", "crowd-7", "crowd-25"]);
+  for (const [table, { fetched }] of await touched()) {
+    expect(fetched - (before.get(table)?.fetched ?? 0), `rows of ${table}`).toBeLessThan(20);
+  }
+});
+
 /** What this session has read so far and not yet handed to the server's own statistics. */
 async function touched(): Promise<Map<string, { scans: number; fetched: number }>> {
   const { rows } = await client.query(

@@ -52,20 +52,24 @@ const RECEIPTS = `select p.user_id as "userId", (select u.name from users u wher
   where p.conversation_id = $1 and p.left_seq is null and p.user_id <> $3 and p.user_id > $4
   order by p.user_id limit $5`;
 
-/** Each way by an index: ids and names are few, participants may be many. */
-const CALLED = `select p.user_id as "userId", null as name
+/**
+ * Ids and names are few, participants may be many: each of the few is looked up by itself, which joins would not promise
+ * (see SESSION_SETUP).
+ */
+const CALLED = `select wished.id as "userId", null as name
   from unnest($2::text[]) wished (id)
-  join participants p on p.conversation_id = $1 and p.user_id = wished.id and p.left_seq is null
+  where (select 1 from participants p
+         where p.conversation_id = $1 and p.user_id = wished.id and p.left_seq is null limit 1) is not null
   union all
-  select p.user_id, wished.name
+  select found.id, wished.name
   from unnest($3::text[]) wished (name)
-  join users u on lower(u.name) = lower(wished.name)
-  join participants p on p.conversation_id = $1 and p.user_id = u.id and p.left_seq is null
-  union all
-  select p.user_id, wished.name
-  from unnest($3::text[]) wished (name)
-  join users u on u.id = wished.name and u.name is null
-  join participants p on p.conversation_id = $1 and p.user_id = u.id and p.left_seq is null`;
+  cross join lateral (
+    select u.id from users u where lower(u.name) = lower(wished.name)
+    union all
+    select u.id from users u where u.id = wished.name and u.name is null
+    offset 0) found
+  where (select 1 from participants p
+         where p.conversation_id = $1 and p.user_id = found.id and p.left_seq is null limit 1) is not null`;
 
 /** $1: the user. What follows picks the rows; all of a list's shape is here. */
 const ENTRY = `select head_json(c, (
