@@ -125,6 +125,15 @@ export interface LocateMessage {
   readonly messageId: number;
 }
 
+/**
+ * A message of the caller's own, right after it was sent: also to one who has been let out since, for it was stored.
+ */
+export interface ReadSent {
+  readonly type: "read-sent";
+  readonly conversationId: number;
+  readonly messageId: number;
+}
+
 /** A message by its id, or by the key it was sent with, which is unique by sender only. */
 export type MessageReference = { readonly id: number } | { readonly key: string };
 
@@ -197,8 +206,13 @@ export interface ParticipantPlace {
   readonly userId: string;
 }
 
+/** As the caller sees them now. */
+export interface SeenParticipant extends ParticipantDetail {
+  readonly online: boolean;
+}
+
 export interface ParticipantsPage {
-  readonly participants: readonly ParticipantDetail[];
+  readonly participants: readonly SeenParticipant[];
   readonly next: ParticipantPlace | null;
 }
 
@@ -213,7 +227,7 @@ export interface ReadPeople {
 
 export interface ConversationPeople {
   readonly conversationId: number;
-  readonly participants: readonly ParticipantDetail[];
+  readonly participants: readonly SeenParticipant[];
 }
 
 /** The users one may pick from, by name. Not those who are deactivated. */
@@ -367,6 +381,7 @@ export interface Queries {
   "read-presence": [ReadPresence, readonly UserPresence[]];
   "find-message": [FindMessage, Message];
   "locate-message": [LocateMessage, Message];
+  "read-sent": [ReadSent, Message];
   "read-clock": [ReadClock, { readonly seq: number }];
   "read-files": [ReadFiles, HistoryPage];
   "open-attachment": [OpenAttachment, OpenedAttachment];

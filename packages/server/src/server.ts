@@ -33,7 +33,7 @@ import type { Dialect } from "./dialects/dialect.ts";
 import { createQueueDialect } from "./dialects/queue/dialect.ts";
 import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
-import { attachmentsScope } from "./dialects/stomp/attachments.ts";
+import { createStompDialect } from "./dialects/stomp/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { createIdentity } from "./http/identity.ts";
 import { createListener } from "./http/listener.ts";
@@ -219,6 +219,7 @@ async function startOver(
       identity,
       ready: () => readiness(store, durability),
       metrics,
+      describe: () => listener.describe(VERSION),
     }),
   );
   const parts = {
@@ -242,9 +243,9 @@ async function startOver(
         listenFor: capricious.listenFor("sse", parts.listen),
       }),
     ),
+    createStompDialect(capricious.parts("stomp", parts), config),
     createWebSocketDialect(capricious.parts("websocket", parts), config),
   ];
-  listener.addScope(attachmentsScope(parts, maxFileBytes));
   for (const { scopes, upgrades, raw } of dialects) {
     scopes.forEach(listener.addScope);
     upgrades.forEach(listener.addUpgrade);

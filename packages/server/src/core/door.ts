@@ -22,6 +22,7 @@ import {
   readHistory,
   readPage,
   readPins,
+  readSent,
   readThread,
 } from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
@@ -106,6 +107,7 @@ const QUERIES: QueryTable = {
   "find-direct": findDirect,
   "read-clock": readClock,
   "locate-message": locateMessage,
+  "read-sent": readSent,
   "read-files": readFiles,
   "open-attachment": openAttachment,
 };

@@ -6,6 +6,7 @@ import type { Log } from "../core/ports/log.ts";
 import { StartupError } from "../core/ports/startup-error.ts";
 import { refusalOf } from "./admission.ts";
 import { SECURITY_HEADERS, sendError, setCorsHeaders } from "./answers.ts";
+import { type ApiDocument, type DescribedRoute, describeApi } from "./api-document.ts";
 import { type App, createApp } from "./app.ts";
 import { createOrigins } from "./origins.ts";
 import { createRawRoutes, type RawRoute } from "./raw-routes.ts";
@@ -22,6 +23,8 @@ export type ListenerConfig = Pick<
 /** The one port that all dialects share. Everything is added before it listens. */
 export interface Listener {
   readonly app: App;
+  /** All that can be asked for, as it is now. */
+  describe(version: string): ApiDocument;
   addScope(scope: RouteScope): void;
   addUpgrade(path: UpgradePath): void;
   addRaw(route: RawRoute): void;
@@ -88,6 +91,10 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
       }),
   });
   const { server } = app;
+  const described: DescribedRoute[] = [];
+  app.addHook("onRoute", ({ url, method, schema }) => {
+    described.push({ url, methods: [method].flat(), schema: schema as DescribedRoute["schema"] });
+  });
 
   /** Ends a request whose body does not come to its end in time. */
   function watchBody(request: IncomingMessage): void {
@@ -117,6 +124,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
 
   return {
     app,
+    describe: (version) => describeApi(described, version, (path) => scopes.scopeOf(path).errorShape),
     addScope(scope) {
       scopes.add(scope);
       app.register((own, _, done) => {
@@ -127,6 +135,7 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
     addUpgrade: upgrades.add,
     addRaw(route) {
       rawRoutes.add(route);
+      if (route.match === "exact") described.push({ url: route.path, methods: route.methods });
       scopes.addRoute(route.match === "prefix" ? `${route.path}*` : route.path, route.methods);
     },
     async listen() {

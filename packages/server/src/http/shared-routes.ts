@@ -5,7 +5,9 @@ import { collectDefaultMetrics, type Registry } from "prom-client";
 import { Type } from "typebox";
 import { isLoopbackHost } from "../config/kinds.ts";
 import type { Mode } from "../config.ts";
+import type { ApiDocument } from "./api-document.ts";
 import type { App } from "./app.ts";
+import { DOCS_CSP, docsPage } from "./docs-page.ts";
 import type { Identity } from "./identity.ts";
 import type { RouteScope } from "./scopes.ts";
 import { sharedErrorShape } from "./status.ts";
@@ -23,6 +25,7 @@ export interface SharedRoutes {
   readonly identity: Identity;
   readonly ready: () => Promise<Readiness>;
   readonly metrics: Registry;
+  readonly describe: () => ApiDocument;
 }
 
 const READY_TIMEOUT_MS = 2000;
@@ -31,17 +34,17 @@ const PROXY_HEADERS = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host"
 
 const TokenRequest = Type.Object({ user: Type.String(), name: Type.Optional(Type.String()) });
 
-/** What belongs to no dialect: health, readiness, metrics and, in open mode, tokens for developers. */
+/** What belongs to no dialect: health, readiness, metrics, docs and, in open mode, tokens for developers. */
 export function sharedRoutes(parts: SharedRoutes): RouteScope {
   collectDefaultMetrics({ register: parts.metrics });
   return {
-    prefixes: ["/health", "/ready", "/metrics", "/api/dev"],
+    prefixes: ["/health", "/ready", "/metrics", "/docs", "/api/dev"],
     errorShape: sharedErrorShape,
     routes: (app) => addRoutes(app, parts),
   };
 }
 
-function addRoutes(app: App, { mode, version, identity, ready, metrics }: SharedRoutes): void {
+function addRoutes(app: App, { mode, version, identity, ready, metrics, describe }: SharedRoutes): void {
   app.get("/health", async () => ({
     status: "healthy",
     success: true,
@@ -62,6 +65,18 @@ function addRoutes(app: App, { mode, version, identity, ready, metrics }: Shared
         throw new Refusal("forbidden", "Metrics are for this machine and service tokens");
     }
     return reply.type(metrics.contentType).send(await metrics.metrics());
+  });
+
+  app.get("/docs", async ({ headers, query }, reply) => {
+    await identity.identify({ headers, query });
+    return reply
+      .header("content-security-policy", DOCS_CSP)
+      .type("text/html; charset=utf-8")
+      .send(docsPage(describe()));
+  });
+  app.get("/docs/openapi.json", async ({ headers, query }) => {
+    await identity.identify({ headers, query });
+    return describe();
   });
 
   if (mode === "open") {

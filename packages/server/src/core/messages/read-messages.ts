@@ -9,6 +9,7 @@ import type {
   ReadHistory,
   ReadPage,
   ReadPins,
+  ReadSent,
   ReadThread,
   ThreadPage,
 } from "@parlance/protocol/queries.ts";
@@ -112,6 +113,17 @@ export async function locateMessage(
     message === null ? null : await parts.standings.read(message.conversationId, caller.userId);
   if (standing === null || mayRead(caller, standing) !== null) throw noSuchMessage();
   return onlyVisible(standing, message);
+}
+
+/** Not for what others have sent, whoever takes part. */
+export async function readSent(
+  { reader }: Pick<Parts, "reader">,
+  { userId }: Caller,
+  { conversationId, messageId }: ReadSent,
+): Promise<Message> {
+  const message = await reader.message(conversationId, messageId);
+  if (message === null || message.senderId !== userId) throw noSuchMessage();
+  return message;
 }
 
 /** Reads ask the store how the caller stands: a removal counts at once. */

@@ -7,7 +7,6 @@ import type {
   Status,
 } from "@parlance/protocol/model.ts";
 import type {
-  ConversationPeople,
   CountedPage,
   EarlierText,
   InboxEntry,
@@ -97,6 +96,11 @@ export interface ParticipantsWish {
   readonly limit: number;
 }
 
+export interface FirstPeople {
+  readonly conversationId: number;
+  readonly participants: readonly ParticipantDetail[];
+}
+
 /** What the core asks of the store. Reads see everything that was acknowledged before they were asked. */
 export interface Reader {
   /** Null: no such conversation. */
@@ -133,7 +137,7 @@ export interface Reader {
   /** Those who take part, longest in it first. */
   participants(wish: ParticipantsWish): Promise<readonly ParticipantDetail[]>;
   /** The first of each of these conversations that the user takes part in. */
-  people(userId: string, conversationIds: readonly number[]): Promise<readonly ConversationPeople[]>;
+  people(userId: string, conversationIds: readonly number[]): Promise<readonly FirstPeople[]>;
 }
 
 export interface UserRecord {

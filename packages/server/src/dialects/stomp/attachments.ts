@@ -12,6 +12,7 @@ import { leaveBody } from "../../http/upload-body.ts";
 import { readUpload } from "../../http/uploads.ts";
 import type { DialectParts } from "../dialect.ts";
 import { attachmentOf } from "./attachment-shape.ts";
+import { hasToken, tokenCaller } from "./callers.ts";
 import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
 
 type AttachmentParts = Pick<DialectParts, "door" | "identity" | "links">;
@@ -57,10 +58,7 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
     if (!/^[^\s/;]+\/[^\s/;]+/.test(headers["content-type"] ?? "")) delete headers["content-type"];
   });
 
-  const callerOf = ({ headers, query }: FastifyRequest): Promise<Caller> => {
-    if (!hasToken(headers, query)) throw new Refusal("unauthenticated", "A token is required");
-    return identity.identify({ headers, query });
-  };
+  const callerOf = (request: FastifyRequest): Promise<Caller> => tokenCaller(identity, request);
 
   const mayUpload = async (request: FastifyRequest): Promise<Caller> => {
     const caller = await callerOf(request);
@@ -153,10 +151,4 @@ function matches(header: string | undefined, etag: string): boolean {
 /** What is under one id never changes, so only another id's tag, or a date, which we give none, is not current. */
 function isCurrent(ifRange: string | string[] | undefined, etag: string): boolean {
   return ifRange === undefined || ifRange === etag;
-}
-
-/** Wherever a token may stand; the dialect's document wants one in every mode. */
-function hasToken(headers: FastifyRequest["headers"], query: unknown): boolean {
-  const { token, access_token } = query as Readonly<Record<string, unknown>>;
-  return headers.authorization !== undefined || token !== undefined || access_token !== undefined;
 }

@@ -9,7 +9,6 @@ import type {
   Message,
   MessageType as ModelMessageType,
   Participant as ModelParticipant,
-  ParticipantDetail,
   UserCard,
 } from "@parlance/protocol/model.ts";
 import type {
@@ -17,6 +16,7 @@ import type {
   EarlierText as ModelEarlierText,
   Reaction as ModelReaction,
   ReadBy,
+  SeenParticipant,
   UserPresence,
 } from "@parlance/protocol/queries.ts";
 import { type Static, Type } from "typebox";
@@ -279,8 +279,8 @@ export function participantOf({ userId, userName, role, joinedAt }: ModelPartici
   return { userId: spellUserId(userId), userName, role: upper(role), joinedAt: timeOf(joinedAt) };
 }
 
-export function participantDetailOf(participant: ParticipantDetail, online: boolean) {
-  const { avatarUrl, lastReadMessageId } = participant;
+export function participantDetailOf(participant: SeenParticipant) {
+  const { avatarUrl, lastReadMessageId, online } = participant;
   return { ...participantOf(participant), avatarUrl, lastReadMessageId, online };
 }
 
@@ -316,19 +316,17 @@ export function conversationOf(
   {
     viewer,
     people,
-    isOnline,
     maxFileSizeMb,
   }: {
     readonly viewer: Viewer;
-    readonly people: readonly ParticipantDetail[];
-    readonly isOnline: (userId: string) => boolean;
+    readonly people: readonly SeenParticipant[];
     readonly maxFileSizeMb: number;
   },
 ): Conversation {
   const { lastMessage, lastMessageAt } = entry;
   return {
     ...sharedConversationOf(entry.head, maxFileSizeMb),
-    participants: people.map((person) => participantDetailOf(person, isOnline(person.userId))),
+    participants: people.map(participantDetailOf),
     updatedAt: timeOf(lastMessageAt),
     lastMessage: lastMessage === null ? null : messageOf(lastMessage, viewer),
     lastMessageAt: lastMessage === null ? null : timeOf(lastMessageAt),

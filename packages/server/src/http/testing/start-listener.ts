@@ -42,7 +42,16 @@ export async function start(env: Record<string, string>): Promise<Running> {
   const listener = createListener(config, log);
   const ready = async () => ({ ok: env.READY !== "no", store: "embedded" });
   const metrics = new Registry();
-  listener.addScope(sharedRoutes({ mode: config.mode, version: "1.2.3", identity, ready, metrics }));
+  listener.addScope(
+    sharedRoutes({
+      mode: config.mode,
+      version: "1.2.3",
+      identity,
+      ready,
+      metrics,
+      describe: () => listener.describe("1.2.3"),
+    }),
+  );
   const Body = Type.Object({ content: Type.String(), count: Type.Optional(Type.Integer()) });
   listener.addScope({
     prefixes: ["/things", "/ws"],

@@ -1,0 +1,66 @@
+import { Type } from "typebox";
+import type { App } from "../../../http/app.ts";
+import { envelope } from "../envelope.ts";
+import { readUserId, Spelled } from "../ids.ts";
+import { Presence, presenceOf, Status } from "../shapes.ts";
+import { ok } from "./replies.ts";
+import { userOf } from "./request.ts";
+import type { Rest } from "./rest.ts";
+
+const tags = ["Presence"];
+const STATUSES = { ONLINE: "online", AWAY: "away", DND: "dnd", OFFLINE: "offline" } as const;
+
+export function addPresence(app: App, { door, callerOf }: Rest): void {
+  app.get(
+    "/api/chat/presence/:userId",
+    {
+      schema: {
+        tags,
+        summary: "Whether somebody is here; who shares no conversation with the caller reads as OFFLINE",
+        params: Type.Object({ userId: Type.String() }),
+        response: ok(Presence),
+      },
+    },
+    async (request) => {
+      const userIds = [readUserId(request.params.userId)];
+      const [presence] = await door.answer(callerOf(request), { type: "read-presence", userIds });
+      return envelope(presenceOf(presence as NonNullable<typeof presence>));
+    },
+  );
+
+  app.put(
+    "/api/chat/presence/status",
+    {
+      schema: {
+        tags,
+        summary: "Chooses how the caller is seen by others while connected",
+        body: Type.Object({ status: Status }, { title: "StatusRequest" }),
+        response: ok(Presence),
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const { status } = request.body;
+      await door.execute(caller, { type: "set-status", status: STATUSES[status] });
+      const [presence] = await door.answer(caller, { type: "read-presence", userIds: [userOf(caller)] });
+      return envelope({ ...presenceOf(presence as NonNullable<typeof presence>), status });
+    },
+  );
+
+  app.post(
+    "/api/chat/presence/users",
+    {
+      schema: {
+        tags,
+        summary: "Whether these people are here, in the order asked; at most 200 of them",
+        body: Type.Object({ userIds: Type.Array(Spelled) }, { title: "PresenceRequest" }),
+        response: ok(Type.Object({ items: Type.Array(Presence) }, { additionalProperties: false })),
+      },
+    },
+    async (request) => {
+      const userIds = request.body.userIds.map(readUserId);
+      const found = await door.answer(callerOf(request), { type: "read-presence", userIds });
+      return envelope({ items: found.map(presenceOf) });
+    },
+  );
+}

@@ -1,0 +1,36 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import type { Caller } from "../../../core/caller.ts";
+import { readUserId, type Spelled } from "../ids.ts";
+
+export const Limit = Type.Optional(Type.Integer({ minimum: 1 }));
+export const PageQuery = Type.Object({ limit: Limit, cursor: Type.Optional(Type.String()) });
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+/** How many to give where so many are wanted: too many are capped. */
+export function limitOf({ limit = DEFAULT_LIMIT }: { readonly limit?: number }): number {
+  return Math.min(limit, MAX_LIMIT);
+}
+
+/** What another request with the same key was sent as before finds its result. */
+export function keyOf({ headers }: FastifyRequest): string | null {
+  const key = headers["idempotency-key"];
+  return typeof key === "string" ? key : null;
+}
+
+/** The user whose things are asked for. */
+export function userOf({ userId }: Caller): string {
+  if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
+  return userId;
+}
+
+/** The people whom a body names, in either of the two ways it may. */
+export function peopleOf(body: {
+  readonly participantIds?: readonly Spelled[];
+  readonly userIds?: readonly Spelled[];
+}): string[] {
+  return [...(body.participantIds ?? []), ...(body.userIds ?? [])].map(readUserId);
+}

@@ -1,0 +1,48 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Message } from "@parlance/protocol/model.ts";
+import type { InboxEntry } from "@parlance/protocol/queries.ts";
+import type { Caller } from "../../../core/caller.ts";
+import type { Door } from "../../../core/door.ts";
+import type { SignedLinks } from "../../../http/signed-links.ts";
+import { type ChatMessage, type Conversation, conversationOf, messageOf } from "../shapes.ts";
+
+/** What has been read, as its reader is shown it. */
+export interface Show {
+  message(caller: Caller, message: Message): ChatMessage;
+  conversations(caller: Caller, entries: readonly InboxEntry[]): Promise<Conversation[]>;
+  /** As it is now; refuses with `not_participant`. */
+  conversation(caller: Caller, conversationId: number): Promise<Conversation>;
+}
+
+export function createShow(options: {
+  readonly door: Door;
+  readonly links: SignedLinks;
+  readonly maxFileSizeMb: number;
+}): Show {
+  const { door, links, maxFileSizeMb } = options;
+  const viewerOf = ({ userId }: Caller) => (userId === null ? null : { userId, links });
+
+  async function conversations(caller: Caller, entries: readonly InboxEntry[]): Promise<Conversation[]> {
+    if (entries.length === 0) return [];
+    const found = await door.answer(caller, {
+      type: "read-people",
+      conversationIds: entries.map(({ head }) => head.conversation.id),
+    });
+    const people = new Map(found.map((one) => [one.conversationId, one.participants]));
+    const viewer = viewerOf(caller);
+    return entries.map((entry) =>
+      conversationOf(entry, { viewer, people: people.get(entry.head.conversation.id) ?? [], maxFileSizeMb }),
+    );
+  }
+
+  return {
+    message: (caller, message) => messageOf(message, viewerOf(caller)),
+    conversations,
+    async conversation(caller, conversationId) {
+      const entries = await door.answer(caller, { type: "read-entries", conversationIds: [conversationId] });
+      const [conversation] = await conversations(caller, entries);
+      if (conversation !== undefined) return conversation;
+      throw new Refusal("not_participant", "There is no such conversation of the caller's");
+    },
+  };
+}
