@@ -65,3 +65,14 @@ export class Refusal extends Error {
     this.retryAfter = retryAfter;
   }
 }
+
+/**
+ * What was asked is done, and who asked is to hear nothing of it, as if the network had lost the answer. Where it is
+ * not known as such it is a refusal that leaves open whether it was done.
+ */
+export class LostAnswer extends Refusal {
+  constructor() {
+    super("unavailable", "The answer is lost", 1);
+    this.name = "LostAnswer";
+  }
+}

@@ -1,11 +1,10 @@
-import { Refusal } from "@parlance/protocol/errors.ts";
+import { LostAnswer, Refusal } from "@parlance/protocol/errors.ts";
 import type { Door } from "../core/door.ts";
-import { type Moods, pause } from "./moods.ts";
+import { type Mood, type Moods, pause } from "./moods.ts";
 
-/** A door that is sometimes slow or shut, or does what it is asked and says nothing of it. */
+/** A door that is sometimes slow or shut, or does what it is told to and says nothing of it. */
 export function capriciousDoor(door: Door, moods: Moods): Door {
-  const through = async <T>(work: () => Promise<T>): Promise<T> => {
-    const { waitBefore, fault, waitAfter } = moods.next();
+  const through = async <T>({ waitBefore, fault, waitAfter }: Mood, work: () => Promise<T>): Promise<T> => {
     await pause(waitBefore);
     if (fault === "unavailable") throw new Refusal("unavailable", "unavailable", 1);
     if (fault === "timeout") {
@@ -14,10 +13,16 @@ export function capriciousDoor(door: Door, moods: Moods): Door {
     }
     const result = await work();
     await pause(waitAfter);
-    return fault === "after" ? await new Promise<never>(() => {}) : result;
+    return result;
   };
   return {
-    execute: (caller, command, accepted) => through(() => door.execute(caller, command, accepted)),
-    answer: (caller, query) => through(() => door.answer(caller, query)),
+    async execute(caller, command, accepted) {
+      const mood = moods.next();
+      const result = await through(mood, () => door.execute(caller, command, accepted));
+      if (mood.fault === "after") throw new LostAnswer();
+      return result;
+    },
+    // A dialect may ask before it commands: were that answer lost, nothing would be done and nothing be said.
+    answer: (caller, query) => through(moods.next(), () => door.answer(caller, query)),
   };
 }

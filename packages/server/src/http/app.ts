@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { LostAnswer } from "@parlance/protocol/errors.ts";
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -145,6 +146,11 @@ export function createApp({
   });
 
   app.setErrorHandler((error, request, reply) => {
+    if (error instanceof LostAnswer) {
+      reply.hijack();
+      request.raw.socket.destroy();
+      return;
+    }
     const { status } = scopes.scopeOf(pathOf(request.raw.url));
     const given = answerOf(error, status);
     if (given.code === "internal") log.error({ requestId: request.id, error }, "A request failed");

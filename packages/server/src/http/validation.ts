@@ -1,10 +1,11 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { FastifySchemaCompiler } from "fastify";
-import type { TSchema } from "typebox";
+import { IsOptional, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 
 /**
- * Checks a part of a request against its TypeBox schema. A body must fit as it is. Query, path and header
+ * Checks a part of a request against its TypeBox schema. A body must fit as it is, and may be
+ * left out where the schema is optional. Query, path and header
  * values are texts: whole numbers and true/false are read where the schema says so, nothing else is converted.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
@@ -13,6 +14,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   const properties =
     (schema as { properties?: Readonly<Record<string, { type?: string }>> }).properties ?? {};
   return (given: unknown) => {
+    if ((given ?? null) === null && IsOptional(schema)) return { value: given };
     const value = part === "body" ? given : readTexts(given, properties);
     if (validator.Check(value)) return { value };
     const [first] = validator.Errors(value);

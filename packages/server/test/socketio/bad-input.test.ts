@@ -253,6 +253,7 @@ describe("requests that Engine.IO cannot take are answered by it", () => {
     ["a guessed session", "?EIO=4&transport=polling&sid=aaaa", {}, 400],
     ["a session named like a property", "?EIO=4&transport=polling&sid=__proto__", {}, 400],
     ["a handshake by POST", "?EIO=4&transport=polling", { method: "POST", body: "40" }, 400],
+    ["a script's handshake", "?EIO=4&transport=polling&j=0", {}, 403],
     ["websocket without upgrade", "?EIO=4&transport=websocket", {}, 400],
     ["another method", "?EIO=4&transport=polling", { method: "DELETE" }, 405],
   ];

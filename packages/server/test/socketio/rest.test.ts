@@ -90,7 +90,12 @@ describe("a conversation", () => {
     const ask = async (headers: Record<string, string> = {}) =>
       (await server.request("/messages", { headers: { "x-user-id": "hal", ...headers }, body })).body.data.id;
     expect(await ask()).not.toBe(await ask());
-    expect(await ask({ "idempotency-key": "k" })).toBe(await ask({ "idempotency-key": "k" }));
+    // The second in UTF-8, as fetch() wants bytes to be given to it.
+    for (const key of ["k", Buffer.from("ключ").toString("latin1")]) {
+      const id = await ask({ "idempotency-key": key });
+      expect(id).toEqual(expect.any(String));
+      expect(await ask({ "idempotency-key": key })).toBe(id);
+    }
   });
 
   test.each<[unknown, number]>([
@@ -123,6 +128,21 @@ describe("a conversation", () => {
   });
 });
 
+test("marking as read needs no body where the request says who reads", async () => {
+  const conversation = await conversationOf(server, ["ora", "pia"], "read");
+  using ora = await open(server, "ora");
+  await say(ora, conversation, "hello");
+  const read = { ...as("pia"), method: "POST" };
+  const answers = [
+    await server.request(`/messages/${conversation}/mark-read`, read),
+    await server.request(`/messages/${conversation}/mark-read`, read),
+  ];
+  expect(answers.map(({ status, body }) => [status, body])).toEqual([
+    [200, { success: true, data: { marked: 1 } }],
+    [200, { success: true, data: { marked: 0 } }],
+  ]);
+});
+
 test("whatever is not there is refused in the document's form", async () => {
   const cases: readonly [string, RequestOptions, number][] = [
     ["/messages/x/y/z", {}, 404],
@@ -131,6 +151,9 @@ test("whatever is not there is refused in the document's form", async () => {
     ["/messages/conv_abc123", as("ann"), 403],
     ["/messages/1/mark-read", { ...as("ann"), body: { user_id: "ben" } }, 403],
     ["/messages/1/mark-read", { body: { user_id: {} } }, 400],
+    ["/messages", { method: "POST" }, 400],
+    ["/socket.io/", { method: "PUT" }, 405],
+    ["/socket.io/", { headers: { origin: "https://evil.example" } }, 403],
     ["/messages", { body: "x", headers: { "content-type": "text/plain" } }, 415],
   ];
   for (const [path, options, status] of cases) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { open } from "../socketio/client.ts";
 import { readHistory } from "../support/history.ts";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
 import { connect } from "../support/socket.ts";
@@ -206,5 +207,48 @@ describe("capricious mode", () => {
     expect(new Set(heard)).toEqual(stored);
     expect(heard.length).toBeGreaterThan(stored.size * 1.4);
     await Promise.all([wendy?.close(), will?.close()]);
+  }, 60_000);
+
+  test("an answer that is lost holds nothing up: neither the same connection nor what is said of a lost message", async () => {
+    const server = await scene.start({
+      ...QUICK,
+      CAPRICIOUS: "on",
+      CAPRICIOUS_DIALECTS: "websocket,socketio",
+      CAPRICIOUS_UNAVAILABLE_PERCENT: "0",
+      CAPRICIOUS_TIMEOUT_PERCENT: "0",
+      CAPRICIOUS_AFTER_PERCENT: "100",
+      CAPRICIOUS_REPEATS: "off",
+    });
+    const calm = await scene.start({ SWEEP_SECONDS: "1" });
+    const chat = await openChat(calm, ["wanda", "wim"], "Lost answers");
+    const mine = async () =>
+      (await server.request(`/chats/${chat}/messages`, { headers: { "x-user-id": "wanda" } })).body;
+
+    const wanda = await connect(server, { user: "wanda" });
+    const about = { conversation_id: chat, message_id: "lost" };
+    wanda.send("message.send", { ...about, content: "hello" });
+    wanda.send("message.edit", { ...about, content: "hello again" });
+    wanda.send("read", { conversation_id: chat });
+    expect(await wanda.ask("ping")).toMatchObject({ event: "pong" });
+    expect(await mine()).toMatchObject([{ text: "hello again", idempotency_key: "lost" }]);
+    for (const event of ["message.ack", "ok", "error"]) expect(wanda.all(event)).toEqual([]);
+    await wanda.close();
+
+    using wim = await open(server, "wim");
+    wim.socket.emit("mark_as_read", { conversation_id: chat }, () => expect.unreachable());
+    wim.socket.emit("send_message", { conversation_id: chat, content: "and me" }, () => expect.unreachable());
+    expect(await wim.ask("join_conversation", chat)).toMatchObject({ success: true });
+    await expect
+      .poll(async () => (await mine()).map(({ text }: { text: string }) => text))
+      .toContain("and me");
+    expect(wim.all("error")).toEqual([]);
+    expect(wim.all("message_error")).toEqual([]);
+
+    const opening = { request_match_id: "lost", participant_ids: ["wanda", "wim"] };
+    await expect(server.request("/messages", { body: opening })).rejects.toThrow("fetch failed");
+    const { body } = await server.request("/messages/conversations/wim");
+    expect(body.data.map((entry: { request_match_id: string }) => entry.request_match_id)).toContain("lost");
+    expect(server.output()).not.toContain('"level":50');
+    await Promise.all([server.stop(), calm.stop()]);
   }, 60_000);
 });

@@ -3,7 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import { spellUuid } from "@parlance/protocol/ids.ts";
 import { isUserId } from "@parlance/protocol/user-id.ts";
 import { answerOf, sendError, sendJson } from "../../http/answers.ts";
-import { headerText } from "../../http/header-text.ts";
+import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RawRoute } from "../../http/raw-routes.ts";
 import { readJsonBody } from "../../http/read-json.ts";
 import { queryOf } from "../../http/scopes.ts";
@@ -40,13 +40,12 @@ export function acceptRoute({ door, identity, log }: DialectParts, maxBodyBytes:
       const { headers } = request;
       const query = request.url === PATH ? undefined : queryOf(request.url);
       const caller = await identity.identify({ headers, query, bodyUser: sender_id });
-      const key = headers["idempotency-key"];
       const { id } = await door.execute(caller, {
         type: "queue-message",
         senderId: sender_id,
         receiverId: receiver_id,
         content,
-        idempotencyKey: typeof key === "string" ? headerText(key) : null,
+        idempotencyKey: idempotencyKeyOf(headers),
       });
       sendJson(
         response,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CLOSE_CODES, type CloseCode } from "@parlance/protocol/close-codes.ts";
-import { type ErrorCode, RETRYABLE, Refusal } from "@parlance/protocol/errors.ts";
+import { type ErrorCode, LostAnswer, RETRYABLE, Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../core/caller.ts";
 import { type Listening, TooManySessions } from "../../delivery/listen.ts";
 import type { Codec, EndReason, Interest, Outlet } from "../../delivery/outlet.ts";
@@ -265,6 +265,10 @@ export class Connection implements LinkEvents, Visited, Outlet {
       this.#begin(handler, payload, resolve).then(
         (data) => answered({ success: true, data }),
         (error: unknown) => {
+          if (error instanceof LostAnswer) {
+            resolve();
+            return;
+          }
           const refusal = this.#refusalOf(error);
           this.send(errorFrame(name === "send_message" ? "message_error" : "error", refusal, payload));
           answered({ success: false, ...errorShape(refusal) });

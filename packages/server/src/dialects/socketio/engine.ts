@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server, type Socket, type Transport } from "engine.io";
 import { type WebSocket, WebSocketServer } from "ws";
+import { queryOf } from "../../http/scopes.ts";
 import { Link, type Wire } from "./link.ts";
 
 export interface EngineLimits {
@@ -25,7 +26,10 @@ export class Engine extends Server {
       httpCompression: false,
       // The ws that everything else here uses, and not engine.io's own older one.
       wsEngine: WebSocketServer,
-      allowRequest: (_, answer) => answer(this.#refusing ? "restart" : null, !this.#refusing),
+      allowRequest: (request, answer) => {
+        const refusal = this.#refusing ? "restart" : isJsonp(request) ? "no JSONP" : null;
+        answer(refusal, refusal === null);
+      },
     });
     this.on("connection", (session: Socket) => opened(new Link(session, this.#wires)));
   }
@@ -49,6 +53,9 @@ export class Engine extends Server {
     return transport;
   }
 }
+
+/** Any web page may load a script, from wherever it is; no client of today's needs this. */
+const isJsonp = ({ url }: IncomingMessage): boolean => queryOf(url).j !== undefined;
 
 const NEEDED_HEADERS = [
   "upgrade",

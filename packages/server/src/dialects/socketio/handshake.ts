@@ -3,6 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../core/caller.ts";
 import type { Position } from "../../delivery/position.ts";
 import type { Identity } from "../../http/identity.ts";
+import { queryOf } from "../../http/scopes.ts";
 import { positionOf } from "./resume.ts";
 
 /** What the request that opened a link said. */
@@ -23,18 +24,13 @@ export interface Connecting {
 export function handshakeOf({ headers, url }: IncomingMessage): Handshake {
   const { authorization } = headers;
   const userId = headers["x-user-id"];
-  const query: Record<string, string | string[]> = Object.create(null);
-  for (const [name, value] of new URLSearchParams((url ?? "").split("?")[1] ?? "")) {
-    const before = query[name];
-    query[name] = before === undefined ? value : [before, value].flat();
-  }
   // Copied, so that the request itself and its other headers need not be kept.
   return {
     headers: {
       ...(authorization !== undefined && { authorization }),
       ...(userId !== undefined && { "x-user-id": userId }),
     },
-    query,
+    query: queryOf(url),
   };
 }
 

@@ -4,6 +4,7 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Caller } from "../../core/caller.ts";
 import type { App } from "../../http/app.ts";
+import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import type { DialectParts } from "../dialect.ts";
 import { conversationOf } from "./fields.ts";
@@ -31,7 +32,7 @@ const Conversation = Type.Object({ conversation_id: Type.String() });
 /** What is asked for instead of being told. */
 export function restScope(parts: DialectParts): RouteScope {
   return {
-    prefixes: ["/messages"],
+    prefixes: ["/messages", "/socket.io"],
     errorShape: ({ message }) => ({ success: false, message }),
     status: { not_participant: 403 },
     routes: (app) => addRoutes(app, parts),
@@ -91,12 +92,11 @@ function addRoutes(app: App, { door, identity }: DialectParts): void {
     if (caller.userId === null || !people.includes(caller.userId)) {
       throw new Refusal("forbidden", "The caller must be one of participant_ids");
     }
-    const key = request.headers["idempotency-key"];
     const opened = await door.execute(caller, {
       type: "open-conversation",
       userIds: people,
       name: null,
-      idempotencyKey: typeof key === "string" ? key : null,
+      idempotencyKey: idempotencyKeyOf(request.headers),
       ...(typeof request_match_id === "string" && { externalRef: request_match_id }),
     });
     const [entry] = await door.answer(caller, {

@@ -12,7 +12,7 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Door } from "../../core/door.ts";
 import type { App } from "../../http/app.ts";
-import { headerText } from "../../http/header-text.ts";
+import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import type { ErrorShape } from "../../http/status.ts";
 import type { DialectParts } from "../dialect.ts";
@@ -123,7 +123,7 @@ function chatOf(spelling: string): number {
 }
 
 function keyOf({ headers }: FastifyRequest): string {
-  const key = headers["idempotency-key"];
-  if (typeof key === "string" && key !== "") return headerText(key);
-  throw new Refusal("invalid", "The Idempotency-Key header is required");
+  const key = idempotencyKeyOf(headers);
+  if (key === null || key === "") throw new Refusal("invalid", "The Idempotency-Key header is required");
+  return key;
 }

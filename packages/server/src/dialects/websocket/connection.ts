@@ -1,5 +1,5 @@
 import { CLOSE_CODES, type CloseCode } from "@parlance/protocol/close-codes.ts";
-import { Refusal } from "@parlance/protocol/errors.ts";
+import { LostAnswer, Refusal } from "@parlance/protocol/errors.ts";
 import { MAX_BAD_FRAMES, type RequestId } from "@parlance/protocol/websocket.ts";
 import type { Caller } from "../../core/caller.ts";
 import type { Log } from "../../core/ports/log.ts";
@@ -225,8 +225,10 @@ export class Connection implements WebSocketEvents, Visited, Outlet {
     if (request.event !== "resume") this.release();
     await new Promise<void>((resolve) => {
       handle(this, request, resolve).then(resolve, (error: unknown) => {
-        const messageId = request.event === "message.send" ? request.payload.message_id : undefined;
-        this.send(errorFrame(this.#refusalOf(error), request.id, messageId));
+        if (!(error instanceof LostAnswer)) {
+          const messageId = request.event === "message.send" ? request.payload.message_id : undefined;
+          this.send(errorFrame(this.#refusalOf(error), request.id, messageId));
+        }
         resolve();
       });
     });

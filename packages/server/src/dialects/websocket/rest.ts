@@ -5,6 +5,7 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Caller } from "../../core/caller.ts";
 import type { App } from "../../http/app.ts";
+import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import { sharedErrorShape } from "../../http/status.ts";
 import type { DialectParts } from "../dialect.ts";
@@ -78,12 +79,11 @@ function addRoutes(app: App, { door, identity }: DialectParts): void {
 
   app.post("/api/v1/chats", { schema: { body: OpenBody } }, async (request, reply) => {
     const { participants, name } = request.body;
-    const key = request.headers["idempotency-key"];
     const opened = await door.execute(await callerOf(request), {
       type: "open-conversation",
       userIds: participants,
       name: name ?? null,
-      idempotencyKey: typeof key === "string" ? key : null,
+      idempotencyKey: idempotencyKeyOf(request.headers),
     });
     return reply
       .code(opened.created ? 201 : 200)
