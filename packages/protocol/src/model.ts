@@ -37,6 +37,7 @@ export interface Message {
   readonly type: MessageType;
   readonly senderId: string;
   readonly senderName: string | null;
+  readonly senderAvatarUrl: string | null;
   /** Byte for byte what was sent; empty once deleted. */
   readonly content: string;
   readonly parentId: number | null;

@@ -113,6 +113,7 @@ function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at
     type: draft.type,
     senderId: draft.senderId,
     senderName: draft.senderName,
+    senderAvatarUrl: draft.senderAvatarUrl ?? null,
     content: draft.content,
     parentId: draft.parentId,
     parent: draft.parent ?? null,

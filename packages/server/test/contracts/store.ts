@@ -875,7 +875,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         await Promise.all(upTo(10).map(() => scene.users.ensure([{ id, name: "First" }])));
         await scene.users.ensure([{ id, name: null }]);
         expect(await scene.users.find([id, "nobody at all"])).toEqual([
-          { id, name: "First", status: "online", lastSeenAt: null, deactivated: false },
+          { id, name: "First", avatarUrl: null, status: "online", lastSeenAt: null, deactivated: false },
         ]);
         await scene.users.ensure([{ id, name: "Second" }]);
         await scene.users.setStatus(id, "dnd");

@@ -199,6 +199,12 @@ test("neither sees the other come, go or be there, whatever else they share", as
     (await door.answer(asUser(userId), { type: "read-presence", userIds })).map((one) => one.status);
   expect(await seenBy(ann, [bob, ann, "nobody", cyd])).toEqual(["online", "online", "offline", "online"]);
   expect(await seenBy("stranger", [ann])).toEqual(["offline"]);
+  const onlineTo = async (userId: string) => {
+    const wish = { type: "read-people" as const, conversationIds: [group] };
+    const people = (await door.answer(asUser(userId), wish))[0]?.participants ?? [];
+    return people.filter(({ online }) => online).map((one) => one.userId);
+  };
+  expect(await onlineTo(ann)).toEqual([ann, bob, cyd]);
 
   heard.length = 0;
   await block(ann, bob);
@@ -209,6 +215,11 @@ test("neither sees the other come, go or be there, whatever else they share", as
   ]);
   expect(await seenBy(ann, [bob, cyd])).toEqual(["offline", "online"]);
   expect(await seenBy(bob, [ann, cyd])).toEqual(["offline", "online"]);
+  expect([await onlineTo(ann), await onlineTo(bob), await onlineTo(cyd)]).toEqual([
+    [ann, cyd],
+    [bob, cyd],
+    [ann, bob, cyd],
+  ]);
 
   heard.length = 0;
   await presence.setStatus(ann, "dnd");

@@ -246,7 +246,7 @@ test("people are paged, longest in it first, with how far each has read", async 
   }
   expect(seen.map((one) => one.userId)).toEqual(["ann", "bob", "cyd", ...people]);
   expect(seen[1]).toMatchObject({ lastReadMessageId: messageId, readAt: expect.any(Number), role: "member" });
-  expect(seen[2]).toMatchObject({ lastReadMessageId: null });
+  expect(seen[2]).toMatchObject({ lastReadMessageId: null, online: false });
   const [inOne] = await door.answer(asUser("cyd"), {
     type: "read-people",
     conversationIds: [conversationId, 5],

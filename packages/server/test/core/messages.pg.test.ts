@@ -597,3 +597,16 @@ test("a message is found by its id alone by those who may know of it, and by nob
   await expect(locate("cyd", id)).rejects.toMatchObject({ code: "not_found" });
   await expect(locate("ann", 2 ** 50)).rejects.toMatchObject({ code: "not_found" });
 });
+
+test("a sender is answered with the message it has sent, also when it was let out meanwhile; nobody else is", async () => {
+  const conversationId = await open("ann", "bob");
+  const { id: messageId } = await nodes[0].send({ conversationId, senderId: "bob", content: "last words" });
+  await nodes[0].change({ kind: "remove", conversationId, by: "ann", userId: "bob" });
+  const sent = (userId: string) =>
+    door.answer(asUser(userId), { type: "read-sent", conversationId, messageId });
+  expect(await sent("bob")).toMatchObject({ id: messageId, content: "last words" });
+  await expect(sent("ann")).rejects.toMatchObject({ code: "not_found" });
+  await expect(door.answer(asUser("bob"), { type: "locate-message", messageId })).rejects.toMatchObject({
+    code: "not_found",
+  });
+});

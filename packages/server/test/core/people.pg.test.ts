@@ -177,7 +177,7 @@ test("a name of one's own stands against the token's, shows wherever one does, a
     (
       await door.answer(asUser("bob"), { type: "read-entries", conversationIds: [conversationId] })
     )[0]?.head.participants.find((one) => one.userId === "prof")?.userName;
-  const sentUnder = async (name: string | null) => {
+  const messageUnder = async (name: string | null) => {
     const heard = await hear(node, `conversation:${conversationId}`);
     await door.execute(
       { ...asUser("prof"), name },
@@ -195,9 +195,10 @@ test("a name of one's own stands against the token's, shows wherever one does, a
     );
     const [news] = heard;
     return news?.kind === "events" && news.events[0]?.type === "message.stored"
-      ? news.events[0].message.senderName
+      ? news.events[0].message
       : undefined;
   };
+  const sentUnder = async (name: string | null) => (await messageUnder(name))?.senderName;
   expect([await nameShown(), await sentUnder("Token Name")]).toEqual(["Token Name", "Token Name"]);
   const own = { name: "Own Name", avatarUrl: "https://example.org/p.png" };
   expect(await door.execute(named("prof", "Token Name"), { type: "set-profile", ...own })).toEqual({
@@ -208,6 +209,14 @@ test("a name of one's own stands against the token's, shows wherever one does, a
   expect([await nameShown(), await sentUnder("Token Name"), await sentUnder(null)]).toEqual(
     Array(3).fill("Own Name"),
   );
+  // Their picture too, told live and read back alike.
+  await send(conversationId, "bob");
+  const ask = { type: "read-history", conversationId, before: null, limit: 3 } as const;
+  const pictures = (await door.answer(asUser("prof"), ask)).messages.map(
+    (message) => message.senderAvatarUrl,
+  );
+  expect(pictures).toEqual([null, own.avatarUrl, own.avatarUrl]);
+  expect((await messageUnder(null))?.senderAvatarUrl).toBe(own.avatarUrl);
   await arrive("prof", "Another Token Name");
   expect([await nameShown(), await sentUnder("Another Token Name")]).toEqual(["Own Name", "Own Name"]);
   await door.execute(named("prof", "Token Name"), { type: "set-profile", name: null });

@@ -60,6 +60,7 @@ test("authors change their own messages, owners and admins delete any; what is d
     type: "text",
     senderId: "author",
     senderName: null,
+    senderAvatarUrl: null,
     content: "x",
     parentId: null,
     parent: null,

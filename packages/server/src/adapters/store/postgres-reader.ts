@@ -237,7 +237,7 @@ export function createUserStore(query: Query): UserStore {
   return {
     find: (ids) =>
       query<UserRecord & Record<string, unknown>>(
-        `select id, name, status, epoch_ms(last_seen_at) as "lastSeenAt", deactivated_at is not null as deactivated
+        `select id, name, avatar_url as "avatarUrl", status, epoch_ms(last_seen_at) as "lastSeenAt", deactivated_at is not null as deactivated
          from users where id = any ($1)`,
         [ids],
       ),

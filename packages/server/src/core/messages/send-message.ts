@@ -123,6 +123,7 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
     conversationId,
     senderId,
     senderName,
+    senderAvatarUrl: parts.users.avatarOf(senderId),
     idempotencyKey,
     contentHash: idempotencyKey === null ? null : hashOf(command),
     type: command.messageType ?? "text",

@@ -17,6 +17,8 @@ export interface Draft {
   readonly senderId: string;
   /** Not stored: goes out with the event. */
   readonly senderName: string | null;
+  /** Not stored: goes out with the event. */
+  readonly senderAvatarUrl?: string | null;
   readonly idempotencyKey: string | null;
   /** 48 bits over everything that is the content; null where there is no key to guard. */
   readonly contentHash: number | null;

@@ -143,6 +143,7 @@ export interface Reader {
 export interface UserRecord {
   readonly id: string;
   readonly name: string | null;
+  readonly avatarUrl: string | null;
   readonly status: Status;
   readonly lastSeenAt: number | null;
   readonly deactivated: boolean;

@@ -12,12 +12,15 @@ interface KnownUser {
   readonly name: string | null;
   /** The name they came with last, which their own choice may have overruled. */
   readonly given: string | null;
+  readonly avatarUrl: string | null;
 }
 
 /** Who exists, and what they are called. */
 export interface UserDirectory {
   /** Makes sure that the caller has a row, under the name it came with. Refuses the deactivated. Gives the name, at once where it is known. */
   arrive(caller: Caller): string | null | Promise<string | null>;
+  /** Of somebody who has just arrived. */
+  avatarOf(userId: string): string | null;
   /** Makes sure that people whom a caller names exist, or refuses with `not_found`. */
   meet(caller: Caller, userIds: readonly string[]): Promise<void>;
   /** What is known of a user is no longer so: asks again when it is needed. */
@@ -59,7 +62,7 @@ export function createUserDirectory(options: {
     const record = await welcome({ id: userId, name });
     if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
     const found = record?.name ?? null;
-    names.set(userId, { name: found, given: name });
+    names.set(userId, { name: found, given: name, avatarUrl: record?.avatarUrl ?? null });
     return found;
   };
 
@@ -72,6 +75,8 @@ export function createUserDirectory(options: {
       }
       return firstArrival(userId, name);
     },
+
+    avatarOf: (userId) => names.get(userId)?.avatarUrl ?? null,
 
     async meet(caller, userIds) {
       for (const id of userIds) {
@@ -90,7 +95,8 @@ export function createUserDirectory(options: {
       }
       for (const id of strangers) {
         const user = known.get(id);
-        if (user?.deactivated !== true) names.set(id, { name: user?.name ?? null, given: null });
+        if (user?.deactivated === true) continue;
+        names.set(id, { name: user?.name ?? null, given: null, avatarUrl: user?.avatarUrl ?? null });
       }
     },
 

@@ -17,10 +17,11 @@ create function parent_json(p_conversation bigint, p_parent bigint) returns json
     from messages x where x.id = p_parent and x.conversation_id is not distinct from p_conversation
       and (select (c.settings->>'historyVisible')::boolean from conversations c where c.id = p_conversation));
 
-create function message_json(m messages, sender_name text) returns json language sql stable
+create function message_json(m messages, sender_name text, sender_avatar text) returns json language sql stable
   return json_build_object(
     'id', m.id, 'conversationId', m.conversation_id, 'seq', m.seq, 'rev', m.rev, 'type', m.type,
-    'senderId', m.sender_id, 'senderName', sender_name, 'content', m.content, 'parentId', m.parent_id,
+    'senderId', m.sender_id, 'senderName', sender_name, 'senderAvatarUrl', sender_avatar, 'content', m.content,
+    'parentId', m.parent_id,
     'parent', case when m.parent_id is not null then parent_json(m.conversation_id, m.parent_id) end,
     'replyCount', coalesce(m.reply_count, 0), 'mentions', coalesce(m.mentions, '{}'), 'metadata', m.metadata,
     'attachments', m.attachments,
@@ -29,7 +30,8 @@ create function message_json(m messages, sender_name text) returns json language
     'pinnedAt', epoch_ms(m.pinned_at), 'pinnedBy', m.pinned_by);
 
 create function message_json(m messages) returns json language sql stable
-  return message_json(m, (select u.name from users u where u.id = m.sender_id));
+  return message_json(
+    m, (select u.name from users u where u.id = m.sender_id), (select u.avatar_url from users u where u.id = m.sender_id));
 
 create function conversation_json(c conversations) returns json language sql stable
   return json_build_object(

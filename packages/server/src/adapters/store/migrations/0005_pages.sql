@@ -70,7 +70,8 @@ begin
     union all
     select user_id, delivered_seq, read_seq, read_above from people where singly
   )
-  select coalesce(json_agg(json_build_object('message', message_json(page.message, (select u.name from users u where u.id = page.sender_id)), 'state', case
+  select coalesce(json_agg(json_build_object('message', message_json(page.message, (select u.name from users u where u.id = page.sender_id),
+        (select u.avatar_url from users u where u.id = page.sender_id)), 'state', case
       when not exists (select from asked a where (a.user_id <> page.sender_id or alone.so) and a.read_seq < page.seq
                        and not a.read_above @> page.n) then 'read'
       when not exists (select from asked a where (a.user_id <> page.sender_id or alone.so)
