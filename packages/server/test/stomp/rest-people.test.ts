@@ -229,6 +229,6 @@ describe("presence", () => {
     for (const status of ["online", "BUSY", null]) {
       expect((await one.put("/presence/status", { status })).status).toBe(400);
     }
-    socket.close();
+    await socket.close();
   });
 });
