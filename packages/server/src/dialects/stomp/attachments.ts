@@ -14,6 +14,8 @@ import type { DialectParts } from "../dialect.ts";
 import { attachmentOf } from "./attachment-shape.ts";
 import { hasToken, tokenCaller } from "./callers.ts";
 import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
+import { created } from "./rest/replies.ts";
+import { Attachment } from "./shapes.ts";
 
 type AttachmentParts = Pick<DialectParts, "door" | "identity" | "links">;
 
@@ -66,7 +68,16 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
     throw new Refusal("too_large", `The file is larger than ${maxFileBytes} bytes`);
   };
 
-  app.post(ATTACHMENTS_PATH, async (request, reply) => {
+  app.setSerializerCompiler(() => JSON.stringify);
+  const tags = ["Files"];
+  const upload = {
+    tags,
+    summary: "Uploads a file, for one message of its uploader's to use",
+    description:
+      "As `multipart/form-data` with a `file`, or its bytes with `Content-Type` and `X-File-Name`.",
+    response: created(Attachment),
+  };
+  app.post(ATTACHMENTS_PATH, { schema: upload }, async (request, reply) => {
     const caller = await mayUpload(request).catch((error: unknown) => {
       leaveBody(request.raw);
       throw error;
@@ -98,13 +109,13 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
   app.route({
     method,
     url: `${ATTACHMENTS_PATH}/:id`,
-    schema: { params: Params },
+    schema: { tags, summary: "A file, or a range of it", params: Params },
     handler: (request, reply) => download(request as never, reply, "file"),
   });
   app.route({
     method,
     url: `${ATTACHMENTS_PATH}/:id/thumbnail`,
-    schema: { params: Params },
+    schema: { tags, summary: "A small picture of an image", params: Params },
     handler: (request, reply) => download(request as never, reply, "thumbnail"),
   });
 }

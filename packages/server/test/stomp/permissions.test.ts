@@ -1,0 +1,265 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openScene, type Scene } from "../support/server.ts";
+import { type Api, openApi, type Person, personWith } from "./support/api.ts";
+
+const SECRET = "n4Xw8TqLz0VbYc6RfJ2sHk9GpMdE5aUo3iQv";
+
+/** Who asks. A service acts for nobody here; where it names a user it is answered as that user is. */
+const ROLES = ["outsider", "removed", "member", "admin", "owner", "service"] as const;
+type Role = (typeof ROLES)[number];
+type Statuses = Readonly<Record<Role, number>>;
+
+/** A group of people of each role, with a message of somebody else's that has a file. */
+interface Place {
+  readonly conversation: number;
+  readonly message: number;
+  readonly file: string;
+}
+interface Entry {
+  readonly path: (place: Place) => string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly statuses: Statuses;
+}
+
+const statuses = (
+  outsider: number,
+  removed: number,
+  member: number,
+  admin: number,
+  owner: number,
+  service: number,
+): Statuses => ({ outsider, removed, member, admin, owner, service });
+
+/** Conversations that are not one's own are 403, messages and files 404; who is nobody has nothing of its own. */
+const TAKES_PART = statuses(403, 403, 200, 200, 200, 401);
+const READS = statuses(403, 403, 200, 200, 200, 200);
+const MAY_SEE = statuses(404, 404, 200, 200, 200, 200);
+const OF_A_MESSAGE = statuses(404, 404, 200, 200, 200, 401);
+const GOVERNS = statuses(403, 403, 403, 200, 200, 401);
+const anybody = (status: number, service = 401) => statuses(status, status, status, status, status, service);
+
+const at = (suffix: string) => (place: Place) => `/conversations/${place.conversation}${suffix}`;
+const on = (suffix: string) => (place: Place) => `/messages/${place.message}${suffix}`;
+const fixed = (path: string) => () => path;
+
+const TABLE: Readonly<Record<string, Entry>> = {
+  "GET /conversations": { path: fixed("/conversations"), statuses: anybody(200) },
+  "GET /conversations/pinned": { path: fixed("/conversations/pinned"), statuses: anybody(200) },
+  "GET /conversations/search": { path: fixed("/conversations/search?query=g"), statuses: anybody(200) },
+  "GET /conversations/unread": { path: fixed("/conversations/unread"), statuses: anybody(200) },
+  "POST /conversations": { path: fixed("/conversations"), body: { name: "g" }, statuses: anybody(201) },
+  "POST /conversations/direct/{userId}": {
+    path: (place) => `/conversations/direct/new-${place.conversation}`,
+    statuses: anybody(201),
+  },
+  "GET /conversations/{id}": { path: at(""), statuses: TAKES_PART },
+  "PUT /conversations/{id}": { path: at(""), body: { name: "new" }, statuses: GOVERNS },
+  // Whether one may leave, or delete it for everyone: see below.
+  "DELETE /conversations/{id}": { path: at(""), statuses: statuses(403, 403, 200, 200, 409, 401) },
+
+  "GET /conversations/{id}/participants": { path: at("/participants"), statuses: READS },
+  "POST /conversations/{id}/participants": {
+    path: at("/participants"),
+    body: { userIds: ["new"] },
+    statuses: statuses(403, 403, 403, 201, 201, 401),
+  },
+  "PUT /conversations/{id}/participants/{userId}": {
+    path: at("/participants/author"),
+    body: { role: "ADMIN" },
+    statuses: statuses(403, 403, 403, 403, 200, 401),
+  },
+  "DELETE /conversations/{id}/participants/{userId}": { path: at("/participants/author"), statuses: GOVERNS },
+  "PUT /conversations/{id}/mute": { path: at("/mute?muted=true"), statuses: TAKES_PART },
+  "PUT /conversations/{id}/pin": { path: at("/pin?pinned=true"), statuses: TAKES_PART },
+  "PUT /conversations/{id}/archive": { path: at("/archive?archived=true"), statuses: TAKES_PART },
+  "PUT /conversations/{id}/notifications": { path: at("/notifications?level=none"), statuses: TAKES_PART },
+
+  "POST /conversations/{id}/read": { path: at("/read"), statuses: TAKES_PART },
+  "PUT /conversations/{id}/unread": {
+    path: at("/unread"),
+    body: "the message",
+    statuses: TAKES_PART,
+  },
+  "GET /messages/{id}/read-receipts": { path: on("/read-receipts"), statuses: MAY_SEE },
+
+  "GET /conversations/{id}/messages": { path: at("/messages"), statuses: READS },
+  "POST /conversations/{id}/messages": {
+    path: at("/messages"),
+    body: { content: "x" },
+    statuses: statuses(403, 403, 201, 201, 201, 401),
+  },
+  // Of another's message.
+  "PUT /messages/{id}": {
+    path: on(""),
+    body: { content: "x" },
+    statuses: statuses(404, 404, 403, 403, 403, 401),
+  },
+  "DELETE /messages/{id}": { path: on(""), statuses: statuses(404, 404, 403, 200, 200, 401) },
+  "GET /messages/{id}/thread": { path: on("/thread"), statuses: MAY_SEE },
+  "GET /messages/{id}/history": { path: on("/history"), statuses: MAY_SEE },
+  "POST /messages/{id}/pin": { path: on("/pin"), statuses: statuses(404, 404, 403, 200, 200, 401) },
+  "DELETE /messages/{id}/pin": { path: on("/pin"), statuses: statuses(404, 404, 403, 200, 200, 401) },
+  "GET /conversations/{id}/pins": { path: at("/pins"), statuses: READS },
+  "GET /conversations/{id}/attachments": { path: at("/attachments"), statuses: READS },
+
+  "GET /messages/{id}/reactions": { path: on("/reactions"), statuses: MAY_SEE },
+  "GET /messages/{id}/reactions/summary": { path: on("/reactions/summary"), statuses: MAY_SEE },
+  "POST /messages/{id}/reactions": {
+    path: on("/reactions"),
+    body: { emoji: "👍" },
+    statuses: statuses(404, 404, 201, 201, 201, 401),
+  },
+  "POST /messages/{id}/reactions/toggle": {
+    path: on("/reactions/toggle"),
+    body: { emoji: "👍" },
+    statuses: OF_A_MESSAGE,
+  },
+  "DELETE /messages/{id}/reactions/{emoji}": { path: on("/reactions/%F0%9F%91%8D"), statuses: OF_A_MESSAGE },
+
+  "POST /attachments": {
+    path: fixed("/attachments"),
+    body: "plain",
+    headers: { "content-type": "text/plain", "x-file-name": "a.txt" },
+    statuses: anybody(201),
+  },
+  "GET /attachments/{id}": { path: (place) => `/attachments/${place.file}`, statuses: MAY_SEE },
+  // It is a text: who may have it is told that it has no picture.
+  "GET /attachments/{id}/thumbnail": {
+    path: (place) => `/attachments/${place.file}/thumbnail`,
+    statuses: anybody(404, 404),
+  },
+
+  // What others see of one another is held in rest-people.test.ts: here everybody gets an answer.
+  "GET /presence/{userId}": { path: fixed("/presence/author"), statuses: anybody(200, 200) },
+  "POST /presence/users": {
+    path: fixed("/presence/users"),
+    body: { userIds: ["author"] },
+    statuses: anybody(200, 200),
+  },
+  "PUT /presence/status": {
+    path: fixed("/presence/status"),
+    body: { status: "ONLINE" },
+    statuses: anybody(200),
+  },
+  "GET /users": { path: fixed("/users"), statuses: anybody(200, 200) },
+  "PUT /users/me": { path: fixed("/users/me"), body: {}, statuses: anybody(200) },
+  "GET /users/blocked": { path: fixed("/users/blocked"), statuses: anybody(200) },
+  "POST /users/{id}/block": { path: fixed("/users/nobody/block"), statuses: anybody(200) },
+  "DELETE /users/{id}/block": { path: fixed("/users/nobody/block"), statuses: anybody(200) },
+};
+
+let scene: Scene;
+let api: Api;
+const people = new Map<string, Person>();
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+function sign(claims: object, seconds = 3600): string {
+  const exp = Math.floor(Date.now() / 1000) + seconds;
+  const body = `${part({ alg: "HS256", typ: "JWT" })}.${part({ exp, ...claims })}`;
+  return `${body}.${createHmac("sha256", SECRET).update(body).digest("base64url")}`;
+}
+const SERVICE = { sub: "backend", scope: "parlance:service" };
+
+beforeAll(async () => {
+  scene = await openScene("stomp_permissions");
+  const server = await scene.start({
+    JWT_SECRET: SECRET,
+    RATE_LIMIT_MESSAGES: "off",
+    RATE_LIMIT_REACTIONS: "off",
+    RATE_LIMIT_UPLOADS: "off",
+  });
+  api = await openApi(server, sign({ sub: "reader" }));
+  for (const id of ["outsider", "removed", "member", "admin", "owner", "author"]) {
+    people.set(id, personWith(api, id, sign({ sub: id })));
+  }
+  people.set("service", personWith(api, "service", sign(SERVICE)));
+});
+afterAll(() => scene.close());
+
+const person = (id: string): Person => people.get(id) as Person;
+
+async function makePlace(): Promise<Place> {
+  const others = ["admin", "member", "removed", "author"];
+  const made = await person("owner").post("/conversations", { name: "g", participantIds: others });
+  const conversation = made.body.data.id;
+  await person("owner").put(`/conversations/${conversation}/participants/admin`, { role: "ADMIN" });
+  const headers = { "content-type": "text/plain", "x-file-name": "a.txt" };
+  const file = (await person("author").post("/attachments", "plain", headers)).body.data.id;
+  const said = await person("author").post(`/conversations/${conversation}/messages`, {
+    content: "x",
+    attachmentIds: [file],
+  });
+  await person("owner").delete(`/conversations/${conversation}/participants/removed`);
+  return { conversation, message: said.body.data.id, file };
+}
+
+async function ask(
+  operation: string,
+  place: Place,
+  token: string | null,
+  more: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const { path, body, headers } = TABLE[operation] as Entry;
+  const { status } = await api.call(operation.split(" ")[0] as string, `/api/chat${path(place)}`, {
+    ...(token !== null && { token }),
+    body: body === "the message" ? { messageId: place.message } : body,
+    headers: { ...headers, ...more },
+  });
+  return status;
+}
+
+test("the table has every operation there is, and no other", () => {
+  const known = api.operations.map((operation) => operation.replace("/api/chat", ""));
+  expect(Object.keys(TABLE).toSorted()).toEqual(known.toSorted());
+});
+
+describe.each(Object.keys(TABLE))("%s", (operation) => {
+  test("is answered to each as the table says, and to a service that names somebody as to them", async () => {
+    const expected = (TABLE[operation] as Entry).statuses;
+    const found: Partial<Record<Role, number>> = {};
+    for (const role of ROLES) found[role] = await ask(operation, await makePlace(), person(role).token);
+    expect(found).toEqual(expected);
+    for (const role of ["outsider", "member"] as const) {
+      const acting = await ask(operation, await makePlace(), person("service").token, { "x-user-id": role });
+      expect(acting, `a service as ${role}`).toBe(expected[role]);
+    }
+  });
+
+  test("without a token, with one that has ended, and with another's signature it is 401, whatever else it says", async () => {
+    const place = await makePlace();
+    const forged = `${sign({ sub: "owner" }).split(".").slice(0, 2).join(".")}.${"A".repeat(43)}`;
+    expect(await ask(operation, place, null)).toBe(401);
+    expect(await ask(operation, place, null, { "x-user-id": "owner" })).toBe(401);
+    expect(await ask(operation, place, sign({ sub: "owner" }, -10))).toBe(401);
+    expect(await ask(operation, place, forged)).toBe(401);
+  });
+});
+
+test("deleting for everyone is the owners', whoever else may leave", async () => {
+  const found: Partial<Record<Role, number>> = {};
+  for (const role of ROLES) {
+    const { conversation } = await makePlace();
+    found[role] = (await person(role).delete(`/conversations/${conversation}?forEveryone=true`)).status;
+  }
+  expect(found).toEqual(statuses(403, 403, 403, 403, 200, 401));
+});
+
+test("authors edit and delete their own; admins remove members, and neither one another nor owners", async () => {
+  const { conversation, message } = await makePlace();
+  expect((await person("author").put(`/messages/${message}`, { content: "y" })).status).toBe(200);
+  expect((await person("author").delete(`/messages/${message}`)).status).toBe(200);
+  await person("owner").put(`/conversations/${conversation}/participants/author`, { role: "ADMIN" });
+  for (const id of ["author", "owner"]) {
+    const removed = await person("admin").delete(`/conversations/${conversation}/participants/${id}`);
+    expect(removed.status, id).toBe(403);
+  }
+});
+
+test("a token speaks for its own user alone", async () => {
+  const { conversation } = await makePlace();
+  const as = (query: string) => person("member").get(`/conversations/${conversation}${query}`);
+  expect([(await as("?user_id=owner")).status, (await as("?user_id=member")).status]).toEqual([403, 200]);
+});
