@@ -39,7 +39,7 @@ export function createBot(parts: { readonly door: Door; readonly listen: Listen;
     (await door.answer(BOT, { type: "read-inbox", userId: BOT_USER_ID, limit, after: null })).entries;
 
   const later = (ms: number, work: () => void): void => {
-    if (isStopped || waiting.size >= MAX_WAITING) return;
+    if (isStopped) return;
     const timer = setTimeout(() => {
       waiting.delete(timer);
       work();
@@ -48,7 +48,7 @@ export function createBot(parts: { readonly door: Door; readonly listen: Listen;
   };
 
   const hear = ({ id, conversationId, senderId, type }: Message): void => {
-    if (senderId === BOT_USER_ID || type === "system") return;
+    if (senderId === BOT_USER_ID || type === "system" || waiting.size >= MAX_WAITING) return;
     const wait = LEAST_WAIT_MS + Math.random() * WAIT_RANGE_MS;
     later(wait, () => void answer(conversationId, id));
   };

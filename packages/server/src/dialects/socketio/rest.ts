@@ -1,5 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { InboxPage } from "@parlance/protocol/queries.ts";
+import { isUserId } from "@parlance/protocol/user-id.ts";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Caller } from "../../core/caller.ts";
@@ -17,16 +18,17 @@ const MAX_OFFSET = 2 ** 31 - 1;
 const MAX_LISTED = 1_000;
 const LISTED_AT_ONCE = 200;
 
-const Spelling = Type.Union([Type.String(), Type.Integer()]);
+/** A greater number has lost digits on its way here, and would be another person. */
+const UserId = Type.Union([Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })]);
 const PageQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1 })),
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET })),
 });
 const OpenBody = Type.Object({
   request_match_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  participant_ids: Type.Array(Spelling, { minItems: 1 }),
+  participant_ids: Type.Array(UserId, { minItems: 1 }),
 });
-const ReadBody = Type.Object({ user_id: Type.Optional(Spelling) });
+const ReadBody = Type.Object({ user_id: Type.Optional(UserId) });
 const Conversation = Type.Object({ conversation_id: Type.String() });
 
 /** What is asked for instead of being told. */
@@ -48,6 +50,9 @@ function addRoutes(app: App, { door, identity }: DialectParts): void {
     { schema: { params: Type.Object({ user_id: Type.String() }) } },
     async (request) => {
       const userId = request.params.user_id;
+      if (!isUserId(userId)) {
+        throw new Refusal("invalid", "The user id must have 1 to 128 characters and no control characters");
+      }
       const caller = await callerOf(request);
       const data: ReturnType<typeof listEntry>[] = [];
       let after: InboxPage["next"] = null;
