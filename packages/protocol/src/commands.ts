@@ -252,9 +252,29 @@ export interface SetTyping {
   readonly typing: boolean;
 }
 
+/** The status a person chooses. It stays until they choose another, whatever their devices do; `offline`: appears so. */
 export interface SetStatus {
   readonly type: "set-status";
   readonly status: Status;
+}
+
+/** What a connection says of the device at its end. It holds for this connection, and ends with it. */
+export interface ReportDevice {
+  readonly type: "report-device";
+  readonly sessionId: string;
+  /** False: it appears not to be connected; whoever has no other device appears offline. */
+  readonly online: boolean;
+  /** What it is, to others too: `web`, `mobile`. Absent: as before; null: not said. */
+  readonly deviceType?: string | null;
+}
+
+/**
+ * The device at the end of a connection is in use. Of a connection that has once said so this is expected again before
+ * PRESENCE_STALE_MINUTES are over; until it is said it then counts as gone. Cheap: may be said with each frame.
+ */
+export interface RefreshDevice {
+  readonly type: "refresh-device";
+  readonly sessionId: string;
 }
 
 /** What a person has not read of a conversation. */
@@ -288,6 +308,8 @@ export interface Commands {
   "mark-unread": [MarkUnread, UnreadCounts];
   "set-typing": [SetTyping, undefined];
   "set-status": [SetStatus, undefined];
+  "report-device": [ReportDevice, undefined];
+  "refresh-device": [RefreshDevice, undefined];
 }
 export type CommandName = keyof Commands;
 export type Command = Commands[CommandName][0];

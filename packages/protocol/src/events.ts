@@ -2,8 +2,8 @@
  * What is told. An event is a stored fact with the tick of its conversation's clock; a signal may be lost
  * and is never stored.
  */
-import type { ConversationHead, Marks, Message, Participant, Status } from "./model.ts";
-import type { InboxEntry } from "./queries.ts";
+import type { ConversationHead, Marks, Message, Participant } from "./model.ts";
+import type { InboxEntry, UserPresence } from "./queries.ts";
 
 export interface Tick {
   readonly conversationId: number;
@@ -66,11 +66,9 @@ export interface ReceiptSignal {
   readonly marks: Marks;
 }
 
-export interface PresenceSignal {
+/** How somebody is seen now, to those who share a conversation with them and to their own devices. State, as `entry`. */
+export interface PresenceSignal extends UserPresence {
   readonly type: "presence";
-  readonly userId: string;
-  readonly status: Status;
-  readonly lastSeenAt: number | null;
 }
 
 /**

@@ -276,7 +276,28 @@ export interface UserPresence {
   readonly userId: string;
   readonly name: string | null;
   readonly status: Status;
+  /** Epoch milliseconds; null of who is here, or never was. */
   readonly lastSeenAt: number | null;
+  /** Of the devices they have here, the type that was said last; null where none was said, and of who is offline. */
+  readonly deviceType: string | null;
+}
+
+/**
+ * Who is here of those whose presence the caller is told: who share a conversation with them that is small enough for
+ * that, without the caller and who is blocked either way. By user id.
+ */
+export interface ReadOnline {
+  readonly type: "read-online";
+  /** The user id after which to go on; null: from the first. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface OnlinePage {
+  /** May be fewer than `limit`, or none, though there are more. */
+  readonly people: readonly UserPresence[];
+  /** The user id after which to go on; null: these were the last. */
+  readonly next: string | null;
 }
 
 /** The caller's own entries of these conversations; those it takes no part in are left out. */
@@ -379,6 +400,7 @@ export interface Queries {
   "read-users": [ReadUsers, readonly UserCard[]];
   "read-blocks": [ReadBlocks, readonly Block[]];
   "read-presence": [ReadPresence, readonly UserPresence[]];
+  "read-online": [ReadOnline, OnlinePage];
   "find-message": [FindMessage, Message];
   "locate-message": [LocateMessage, Message];
   "read-sent": [ReadSent, Message];

@@ -144,6 +144,7 @@ async function startOver(
     bus,
     audienceOf: (userId) => hub.smallConversations(userId),
     maxAudience: MAX_SIGNALLED_PARTICIPANTS,
+    staleMs: config.presenceStaleMinutes * 60_000,
     now,
     log,
   });

@@ -209,6 +209,10 @@ export const OPTIONS = {
     group: "Behaviour",
     text: "Seconds after which a user who was typing no longer is, unless said again.",
   }),
+  PRESENCE_STALE_MINUTES: option(integer(1, 1_440), "5", {
+    group: "Behaviour",
+    text: "Minutes without a frame or a heartbeat after which a connection of the stomp dialect no longer makes its user online.",
+  }),
   SANDBOX_BOT: option(choice("on", "off"), "off", {
     group: "Behaviour",
     text: "Whether a bot answers in the chats that who names nobody finds in the sse dialect (open mode only).",

@@ -27,8 +27,9 @@ import {
 } from "./messages/read-messages.ts";
 import { sendMessage } from "./messages/send-message.ts";
 import type { Parts } from "./parts.ts";
+import { readOnline } from "./presence/read-online.ts";
 import { readPresence } from "./presence/read-presence.ts";
-import { setStatus, setTyping } from "./presence/signals.ts";
+import { refreshDevice, reportDevice, setStatus, setTyping } from "./presence/signals.ts";
 import { markMessageRead } from "./receipts/mark-message-read.ts";
 import { markRead, markUnread } from "./receipts/mark-read.ts";
 import { refuseStoreError } from "./store-refusal.ts";
@@ -84,6 +85,8 @@ const COMMANDS: CommandTable = {
   "mark-unread": markUnread,
   "set-typing": setTyping,
   "set-status": setStatus,
+  "report-device": reportDevice,
+  "refresh-device": refreshDevice,
 };
 
 const QUERIES: QueryTable = {
@@ -103,6 +106,7 @@ const QUERIES: QueryTable = {
   "read-users": readUsers,
   "read-blocks": readBlocks,
   "read-presence": readPresence,
+  "read-online": readOnline,
   "find-message": findMessage,
   "find-direct": findDirect,
   "read-clock": readClock,

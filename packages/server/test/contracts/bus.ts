@@ -59,7 +59,14 @@ export function busContract(name: string, open: () => Promise<BusScene>): void {
         topic: "everyone",
         kind: "presence",
         conversationIds: [1],
-        signal: { type: "presence", userId: "ann", status: "online", lastSeenAt: null },
+        signal: {
+          type: "presence",
+          userId: "ann",
+          status: "online",
+          lastSeenAt: null,
+          name: null,
+          deviceType: null,
+        },
         except: ["bob"],
       };
       scene.buses[0].publish([news]);

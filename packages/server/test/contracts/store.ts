@@ -806,6 +806,21 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         expect([await of(3), await of(2)]).toEqual([new Set([b, "ann"]), new Set()]);
       });
 
+      test("whom one shares a small conversation with, each once, by pages; not oneself, nor who has left", async () => {
+        const [a, b, C, gone] = [named("a"), named("b"), named("C"), named("gone")];
+        await openGroup([a, b, C]);
+        await openGroup([a, C]);
+        await openGroup([a, gone, named("d"), named("e")]);
+        const left = await openGroup([a, gone]);
+        await change({ kind: "remove", conversationId: left, by: gone, userId: gone, asRole: "member" });
+        const page = (after: string | null, limit: number, maxParticipants = 3) =>
+          scene.people.contacts(a, { maxParticipants, after, limit });
+        expect(await page(null, 10)).toEqual([C, b]);
+        expect(await page(null, 1)).toEqual([C]);
+        expect([await page(C, 1), await page(b, 1)]).toEqual([[b], []]);
+        expect(await page(null, 10, 4)).toEqual([C, b, named("d"), named("e"), gone]);
+      });
+
       test("a deletion for everyone takes one tick, everybody out and the name away; its reference is free", async () => {
         const open = async (): Promise<ChangeOutcome | undefined> => {
           const [outcome] = await change({
@@ -879,7 +894,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         ]);
         await scene.users.ensure([{ id, name: "Second" }]);
         await scene.users.setStatus(id, "dnd");
-        await scene.users.setLastSeen([id], Date.now());
+        await scene.users.setLastSeen([{ id, at: Date.now() }]);
         expect(await scene.users.find([id])).toMatchObject([{ name: "Second", status: "dnd" }]);
       });
 
@@ -887,9 +902,27 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         const ids = ["seen", "hidden"].map((name) => `${name}-${conversationId}`) as [string, string];
         await scene.users.ensure(ids.map((id) => ({ id, name: null })));
         await scene.users.setStatus(ids[1], "offline");
-        expect(await scene.users.setLastSeen([...ids, "nobody at all"], 1_000)).toEqual(new Set([ids[0]]));
+        const seen = (at: number, ...more: string[]) =>
+          scene.users.setLastSeen([...ids, ...more].map((id) => ({ id, at })));
+        expect(await seen(1_000, "nobody at all")).toEqual(new Set([ids[0]]));
         await scene.users.setStatus(ids[1], "away");
-        expect(await scene.users.setLastSeen(ids, 2_000)).toEqual(new Set(ids));
+        expect(await seen(2_000)).toEqual(new Set(ids));
+      });
+
+      test("each was last here when that is said, and never earlier than is stored", async () => {
+        const ids = ["early", "late"].map((name) => `${name}-${conversationId}`) as [string, string];
+        await scene.users.ensure(ids.map((id) => ({ id, name: null })));
+        const times = async () => {
+          const found = new Map((await scene.users.find(ids)).map((user) => [user.id, user.lastSeenAt]));
+          return ids.map((id) => found.get(id));
+        };
+        await scene.users.setLastSeen([
+          { id: ids[1], at: 5_000 },
+          { id: ids[0], at: 3_000 },
+        ]);
+        expect(await times()).toEqual([3_000, 5_000]);
+        await scene.users.setLastSeen(ids.map((id) => ({ id, at: 4_000 })));
+        expect(await times()).toEqual([4_000, 5_000]);
       });
 
       test("ids are whole numbers below 2^53 and never the same, in any rush", async () => {

@@ -28,6 +28,7 @@ beforeAll(async () => {
     bus: node.bus,
     audienceOf: () => [1],
     maxAudience: 100,
+    staleMs: 300_000,
     now: Date.now,
     log: silentLog,
   });

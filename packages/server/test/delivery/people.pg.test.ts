@@ -112,7 +112,14 @@ test("who is removed hears of it and then nothing: no message, edit, typing or p
       topic: "everyone",
       kind: "presence",
       conversationIds: [conversationId],
-      signal: { type: "presence", userId: "ra", status: "dnd", lastSeenAt: null },
+      signal: {
+        type: "presence",
+        userId: "ra",
+        status: "dnd",
+        lastSeenAt: null,
+        name: null,
+        deviceType: null,
+      },
       except: [],
     },
   ]);

@@ -5,7 +5,7 @@ import type { Query } from "../../src/adapters/store/line.ts";
 import { createAttachmentStore } from "../../src/adapters/store/postgres-attachments.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
 import { createPeopleStore } from "../../src/adapters/store/postgres-people-store.ts";
-import { createReader } from "../../src/adapters/store/postgres-reader.ts";
+import { createReader, createUserStore } from "../../src/adapters/store/postgres-reader.ts";
 import { SESSION_SETUP } from "../../src/adapters/store/postgres-store.ts";
 import { createTickReader } from "../../src/adapters/store/postgres-tick-reader.ts";
 import { startNode, upTo } from "../support/node.ts";
@@ -35,6 +35,7 @@ function statementNumber(text: string): number {
 const log = createMessageLog(query);
 const reader = createReader(query);
 const people = createPeopleStore(query);
+const users = createUserStore(query);
 const files = createAttachmentStore(query);
 const ticks = createTickReader(query, async () => "");
 
@@ -221,6 +222,8 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
     await people.setBlock("user-1", "user-2", "a pair", false);
   },
   acquainted: () => people.acquainted("user-1", ["user-2", "user-3", "nobody"], 100),
+  contacts: () => people.contacts("user-1", { maxParticipants: 100, after: "user-2", limit: 1_000 }),
+  "last seen": () => users.setLastSeen(["user-1", "user-2"].map((id) => ({ id, at: 1 }))),
   memberships: () => ticks.memberships(["user-1", "user-2"]),
   clocks: () => ticks.clocks([1, 2, 3].map((i) => place(i).conversationId)),
   "new messages": () => ticks.newMessages(place(0).conversationId, 50, 90, 500),
@@ -262,6 +265,9 @@ beforeAll(async () => {
     messageIds.push(...acks.map((ack) => ack.id));
   }
   await node.close();
+  await client.query(
+    "insert into users (id, name) select 'user-' || i, 'User ' || i from generate_series(1, 10000) i",
+  );
   await client.query(
     `insert into attachments (id, uploader_id, file_name, content_type, size, created_at, stored_at, conversation_id,
                               message_id, message_seq, removed_at)

@@ -44,6 +44,7 @@ export function openDoor(
       bus,
       audienceOf: () => [],
       maxAudience: 100,
+      staleMs: 300_000,
       now: Date.now,
       log: silentLog,
     }),

@@ -51,6 +51,13 @@ const ACQUAINTED = `select o.id from unnest($2::text[]) o (id)
            where c.id = q.conversation_id limit 1)
     limit 1) shared`;
 
+const CONTACTS = `select distinct q.user_id collate "C" as id from participants p
+  join conversations c on c.id = p.conversation_id and c.participant_count <= $2
+  join participants q on q.conversation_id = p.conversation_id and q.left_seq is null
+  where p.user_id = $1 and p.left_seq is null and q.user_id <> $1
+    and ($3::text is null or q.user_id collate "C" > $3)
+  order by 1 limit $4`;
+
 /** Statements: here, and the functions of the migration people_and_groups. */
 export function createPeopleStore(query: Query): PeopleStore {
   return {
@@ -107,6 +114,10 @@ export function createPeopleStore(query: Query): PeopleStore {
     async acquainted(userId, otherIds, maxParticipants) {
       const rows = await query<{ id: string }>(ACQUAINTED, [userId, otherIds, maxParticipants]);
       return new Set(rows.map(({ id }) => id));
+    },
+    async contacts(userId, { maxParticipants, after, limit }) {
+      const rows = await query<{ id: string }>(CONTACTS, [userId, maxParticipants, after, limit]);
+      return rows.map(({ id }) => id);
     },
   };
 }

@@ -253,15 +253,17 @@ export function createUserStore(query: Query): UserStore {
     async setStatus(id, status) {
       await query("update users set status = $2::user_status where id = $1", [id, status]);
     },
-    async setLastSeen(ids, at) {
-      const seen = await query<{ id: string }>(
-        `update users set last_seen_at = to_timestamp($2 / 1000.0)
-         where id in (select id from users where id = any ($1) and status <> 'offline'
-                      order by id collate "C" for no key update)
-         returning id`,
-        [ids, at],
+    async setLastSeen(seen) {
+      const stored = await query<{ id: string }>(
+        `update users u set last_seen_at = greatest(u.last_seen_at, to_timestamp(s.at / 1000.0))
+         from unnest($1::text[], $2::float8[]) s (id, at)
+         where s.id = u.id
+           and u.id = any (array(select id from users where id = any ($1) and status <> 'offline'
+                                 order by id collate "C" for no key update))
+         returning u.id`,
+        [seen.map(({ id }) => id), seen.map(({ at }) => at)],
       );
-      return new Set(seen.map(({ id }) => id));
+      return new Set(stored.map(({ id }) => id));
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Event, Signal } from "@parlance/protocol/events.ts";
+import type { Event, PresenceSignal, Signal } from "@parlance/protocol/events.ts";
 
 export type Topic = `conversation:${number}` | `user:${string}` | "everyone";
 
@@ -18,12 +18,12 @@ export type News =
       readonly signal: Signal;
       readonly except?: string;
     }
-  /** Somebody came or went: for all who share one of these conversations. */
+  /** Somebody came or went: for all who share one of these conversations, they themselves too. */
   | {
       readonly topic: Topic;
       readonly kind: "presence";
       readonly conversationIds: readonly number[];
-      readonly signal: Signal;
+      readonly signal: PresenceSignal;
       /** Users who are not told all the same. */
       readonly except: readonly string[];
     }

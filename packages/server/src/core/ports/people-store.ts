@@ -52,4 +52,9 @@ export interface PeopleStore {
     otherIds: readonly string[],
     maxParticipants: number | null,
   ): Promise<ReadonlySet<string>>;
+  /** The ids, in byte order, of those who share a conversation of up to so many people with the user, who is not among them. */
+  contacts(
+    userId: string,
+    wish: { readonly maxParticipants: number; readonly after: string | null; readonly limit: number },
+  ): Promise<readonly string[]>;
 }

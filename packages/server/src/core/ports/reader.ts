@@ -155,8 +155,11 @@ export interface UserStore {
   ensure(users: readonly { readonly id: string; readonly name: string | null }[]): Promise<void>;
   /** The status somebody has chosen; it stands until they choose another. */
   setStatus(id: string, status: Status): Promise<void>;
-  /** Answers whom it was stored for: not those who have chosen to appear offline. */
-  setLastSeen(ids: readonly string[], at: number): Promise<ReadonlySet<string>>;
+  /**
+   * When each of them was last here, never earlier than is stored. Answers who they are without those who have chosen
+   * to appear offline: of them it is not stored.
+   */
+  setLastSeen(seen: readonly { readonly id: string; readonly at: number }[]): Promise<ReadonlySet<string>>;
 }
 
 export interface Ids {

@@ -11,7 +11,7 @@ export interface Pace<Value> {
 /** @param now a clock that never goes back, in milliseconds */
 export function createPace<Value>(
   everyMs: number,
-  through: (value: Value) => void,
+  through: (value: Value, key: string) => void,
   now: () => number = () => performance.now(),
 ): Pace<Value> {
   /** In the order in which their time is over. */
@@ -20,7 +20,7 @@ export function createPace<Value>(
 
   const pass = (key: string, value: Value): void => {
     held.set(key, { until: now() + everyMs, waiting: null });
-    through(value);
+    through(value, key);
   };
 
   const lookThrough = (): void => {
@@ -49,7 +49,7 @@ export function createPace<Value>(
     flush() {
       if (timer !== null) clearTimeout(timer);
       timer = null;
-      for (const { waiting } of held.values()) if (waiting !== null) through(waiting.value);
+      for (const [key, { waiting }] of held) if (waiting !== null) through(waiting.value, key);
       held.clear();
     },
   };

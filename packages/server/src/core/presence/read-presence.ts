@@ -18,7 +18,8 @@ export async function readPresence(
   const seen = userId === null ? new Set(userIds) : await visibleTo(people, userId, userIds);
   const states = await presence.read([...seen]);
   return userIds.map(
-    (id) => states.get(id) ?? { userId: id, name: null, status: "offline", lastSeenAt: null },
+    (id) =>
+      states.get(id) ?? { userId: id, name: null, status: "offline", lastSeenAt: null, deviceType: null },
   );
 }
 

@@ -1,4 +1,5 @@
-import type { SetStatus, SetTyping } from "@parlance/protocol/commands.ts";
+import type { RefreshDevice, ReportDevice, SetStatus, SetTyping } from "@parlance/protocol/commands.ts";
+import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayType } from "../policy.ts";
@@ -26,4 +27,26 @@ export async function setStatus(
   // One that comes soon after another is stored only when its time has come; nothing else waits for that.
   accepted?.();
   await storing;
+}
+
+export async function reportDevice(
+  { presence }: Pick<Parts, "presence">,
+  caller: Caller,
+  { sessionId, online, deviceType }: ReportDevice,
+): Promise<undefined> {
+  if (deviceType !== undefined && deviceType !== null && !DEVICE_TYPE.test(deviceType)) {
+    throw new Refusal("invalid", "A device type is a word of up to 32 letters, digits and - _ .");
+  }
+  presence.report(actingUser(caller), sessionId, { online, ...(deviceType !== undefined && { deviceType }) });
+}
+
+/** Others see it: nothing that could be a text. */
+const DEVICE_TYPE = /^[A-Za-z0-9._-]{1,32}$/;
+
+export async function refreshDevice(
+  { presence }: Pick<Parts, "presence">,
+  caller: Caller,
+  { sessionId }: RefreshDevice,
+): Promise<undefined> {
+  presence.refresh(actingUser(caller), sessionId);
 }

@@ -36,7 +36,16 @@ test("what has no words here leaves no frame", () => {
   const system: Message = { ...any, type: "system" };
   const tick = { conversationId: 1, seq: 1, xid: 1 };
   expect(codec.events([{ ...tick, type: "message.stored", message: system }])).toBeNull();
-  expect(codec.signal({ type: "presence", userId: "ann", status: "online", lastSeenAt: null })).toBeNull();
+  expect(
+    codec.signal({
+      type: "presence",
+      userId: "ann",
+      status: "online",
+      lastSeenAt: null,
+      name: null,
+      deviceType: null,
+    }),
+  ).toBeNull();
 });
 
 test.each([

@@ -215,6 +215,7 @@ export const Presence = Type.Object(
     online: Type.Boolean(),
     status: Status,
     lastSeenAt: Nullable(Time),
+    deviceType: Nullable(Text),
   },
   { title: "Presence", ...closed },
 );
@@ -369,13 +370,15 @@ export function earlierTextOf({ content, replacedAt, rev }: ModelEarlierText) {
   return { content, replacedAt: timeOf(replacedAt), rev };
 }
 
-export function presenceOf({ userId, name, status, lastSeenAt }: UserPresence): Static<typeof Presence> {
+export function presenceOf(presence: UserPresence): Static<typeof Presence> {
+  const { userId, name, status, lastSeenAt, deviceType } = presence;
   return {
     userId: spellUserId(userId),
     userName: name,
     online: status !== "offline",
     status: upper(status),
     lastSeenAt: timeOrNull(lastSeenAt),
+    deviceType,
   };
 }
 
