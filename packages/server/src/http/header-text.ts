@@ -6,7 +6,11 @@ export function headerText(value: string): string {
   return text.includes("\uFFFD") ? value : text;
 }
 
-/** The `Idempotency-Key` of a request, or null. */
+const QUOTED = /^"((?:[^"\\]|\\["\\])*)"$/;
+
+/** The `Idempotency-Key` of a request, or null: a bare text, or the same in quotes as the header's draft has it. */
 export function idempotencyKeyOf({ "idempotency-key": key }: IncomingHttpHeaders): string | null {
-  return typeof key === "string" ? headerText(key) : null;
+  if (typeof key !== "string") return null;
+  const quoted = QUOTED.exec(key)?.[1];
+  return headerText(quoted === undefined ? key : quoted.replace(/\\(.)/g, "$1"));
 }

@@ -115,6 +115,21 @@ describe("keys", () => {
     expect([pagination.total_count, data[0]?.message_id]).toEqual([1, ids[0]]);
   });
 
+  test("a key in quotes, as the header's draft has it, is the one without", async () => {
+    const ids = [
+      await post("k6", "k7", "text", "q-1"),
+      await post("k6", "k7", "text", '"q-1"'),
+      await post("k6", "k7", "text", String.raw`"a\"b"`),
+      await post("k6", "k7", "text", 'a"b'),
+    ];
+    expect([ids[1], ids[3]]).toEqual([ids[0], ids[2]]);
+    expect((await page("k6", "k7")).pagination.total_count).toBe(2);
+    const body = { sender_id: "k6", receiver_id: "k7", content: "text" };
+    expect(await server.request(PATH, { body, headers: { "idempotency-key": '""' } })).toMatchObject({
+      status: 400,
+    });
+  });
+
   test("the same key with other content is 422 and stores nothing; of another sender or to another receiver it is free", async () => {
     // As curl sends it: the bytes of its UTF-8.
     const key = Buffer.from("ключ").toString("latin1");
