@@ -381,6 +381,35 @@ export interface OpenedAttachment {
   }): Promise<string | null>;
 }
 
+/**
+ * What was said with these words, newest first: all of the words, in any order, whatever their case and accents; words
+ * between double quotes as they follow one another; the last word may be unfinished. Only messages that the caller may
+ * see, as they are now; a message is found up to two seconds after it was stored.
+ */
+export interface SearchMessages {
+  readonly type: "search-messages";
+  /** Null: in all conversations that the caller takes part in. */
+  readonly conversationId: number | null;
+  /** At most 200 characters. Without a word in it: nothing is found. */
+  readonly text: string;
+  readonly before: SearchPlace | null;
+  readonly limit: number;
+}
+
+/** A message's place in the order of all: when it was said (epoch ms), and where. */
+export interface SearchPlace {
+  readonly at: number;
+  readonly conversationId: number;
+  readonly seq: number;
+}
+
+export interface SearchPage {
+  /** May be fewer than asked for although there are more. */
+  readonly messages: readonly Message[];
+  /** Null: there are no more. */
+  readonly next: SearchPlace | null;
+}
+
 /** Each query with its answer. */
 export interface Queries {
   "read-history": [ReadHistory, HistoryPage];
@@ -407,6 +436,7 @@ export interface Queries {
   "read-clock": [ReadClock, { readonly seq: number }];
   "read-files": [ReadFiles, HistoryPage];
   "open-attachment": [OpenAttachment, OpenedAttachment];
+  "search-messages": [SearchMessages, SearchPage];
 }
 export type QueryName = keyof Queries;
 export type Query = Queries[QueryName][0];

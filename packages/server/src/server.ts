@@ -23,6 +23,7 @@ import { createPresence } from "./core/presence/presence.ts";
 import { createTyping } from "./core/presence/typing.ts";
 import { createRateLimit } from "./core/rate-limits.ts";
 import { Recent } from "./core/recent.ts";
+import { createMessageIndexer } from "./core/search/index-messages.ts";
 import { createStandings } from "./core/standings.ts";
 import { createUserDirectory } from "./core/users/user-directory.ts";
 import { MAX_SIGNALLED_PARTICIPANTS } from "./delivery/channel.ts";
@@ -35,6 +36,7 @@ import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
 import { createStompDialect } from "./dialects/stomp/dialect.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
+import { startFollower } from "./follower/follower.ts";
 import { createIdentity } from "./http/identity.ts";
 import { createListener } from "./http/listener.ts";
 import { readOrMakeOpenSecret } from "./http/open-secret.ts";
@@ -64,6 +66,8 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** Pairs of people whose direct conversation is remembered, and how long: as long as one wants, for it stays the same. */
 const MAX_DIRECTS = 100_000;
 const DIRECTS_MS = 600_000;
+/** Messages that wait for a batch when the lanes have all they can do: at rest a batch takes what waits. */
+const BUSY_WAITING = 128;
 /** What the last batches made is handed to the sockets before they are closed. */
 const FLUSH_MS = 50;
 /** Between two looks for files that no message uses; those of deleted messages go as late as this. */
@@ -123,6 +127,7 @@ async function startOver(
   });
   const standings = createStandings(store.reader);
   const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
+  const nodeId = randomUUID().slice(0, 8);
   const hub = new Hub({
     bus,
     reader: store.ticks,
@@ -130,7 +135,7 @@ async function startOver(
     maxSendQueueBytes: config.maxSendQueueBytes,
     maxSessionsPerUser: config.maxConnectionsPerUser,
     noteDelivered: writer.noteDelivered,
-    nodeId: randomUUID().slice(0, 8),
+    nodeId,
     watch: {
       conversationChanged: (id) => standings.forget(id),
       userChanged: (id) => users.forget(id),
@@ -171,6 +176,7 @@ async function startOver(
     messageLimit: createRateLimit(config.rateLimitMessages, elapsed),
     reactionLimit: createRateLimit(config.rateLimitReactions, elapsed),
     attachments: store.attachments,
+    search: store.search,
     blobs,
     intake: createFileIntake({ directory: join(dataDir, "uploads"), images: await loadImages(log) }),
     uploadLimit: createRateLimit(config.rateLimitUploads, elapsed),
@@ -200,6 +206,14 @@ async function startOver(
     intervalMs: ATTACHMENT_SWEEP_MS,
     now,
     log,
+  });
+
+  const indexer = startFollower({
+    store: store.follow,
+    consumer: createMessageIndexer(store.search),
+    holder: nodeId,
+    log,
+    isBusy: () => writer.waiting() > BUSY_WAITING,
   });
 
   const identity = createIdentity({
@@ -278,6 +292,7 @@ async function startOver(
       await writer.drain();
       await sweep.stop();
       await attachmentSweep.stop();
+      await indexer.stop();
       await store.close();
       await embedded?.stop();
     },

@@ -32,6 +32,7 @@ import { readPresence } from "./presence/read-presence.ts";
 import { refreshDevice, reportDevice, setStatus, setTyping } from "./presence/signals.ts";
 import { markMessageRead } from "./receipts/mark-message-read.ts";
 import { markRead, markUnread } from "./receipts/mark-read.ts";
+import { searchMessages } from "./search/search-messages.ts";
 import { refuseStoreError } from "./store-refusal.ts";
 import { blockUser, readBlocks } from "./users/block-user.ts";
 import { deactivateUser } from "./users/deactivate-user.ts";
@@ -114,6 +115,7 @@ const QUERIES: QueryTable = {
   "read-sent": readSent,
   "read-files": readFiles,
   "open-attachment": openAttachment,
+  "search-messages": searchMessages,
 };
 
 type UseCase<C extends Command> = (

@@ -7,6 +7,7 @@ import type { FileIntake } from "./ports/file-intake.ts";
 import type { PeopleStore } from "./ports/people-store.ts";
 import type { Queue } from "./ports/queue.ts";
 import type { Ids, Reader } from "./ports/reader.ts";
+import type { SearchStore } from "./ports/search-store.ts";
 import type { Writer } from "./ports/writer.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Typing } from "./presence/typing.ts";
@@ -33,6 +34,7 @@ export interface Parts {
   readonly reactionLimit: RateLimit;
   readonly attachments: AttachmentStore;
   readonly blobs: Blobs;
+  readonly search: Pick<SearchStore, "search">;
   readonly intake: FileIntake;
   readonly uploadLimit: RateLimit;
   readonly fileLimits: FileLimits;

@@ -6,8 +6,10 @@ import { createAttachmentStore } from "../../src/adapters/store/postgres-attachm
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
 import { createPeopleStore } from "../../src/adapters/store/postgres-people-store.ts";
 import { createReader, createUserStore } from "../../src/adapters/store/postgres-reader.ts";
+import { createSearchStore } from "../../src/adapters/store/postgres-search-store.ts";
 import { SESSION_SETUP } from "../../src/adapters/store/postgres-store.ts";
 import { createTickReader } from "../../src/adapters/store/postgres-tick-reader.ts";
+import { createMessageIndexer } from "../../src/core/search/index-messages.ts";
 import { startNode, upTo } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 
@@ -37,6 +39,7 @@ const reader = createReader(query);
 const people = createPeopleStore(query);
 const users = createUserStore(query);
 const files = createAttachmentStore(query);
+const search = createSearchStore(query, query);
 const ticks = createTickReader(query, async () => "");
 
 /** Conversations with messages, of which the operations take theirs. */
@@ -239,6 +242,28 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
       since: 2 ** 40,
       lookBackMs: 60_000,
     }),
+  "what is to be indexed": () =>
+    search.said({
+      consumer: "search",
+      holder: "",
+      ranges: [1, 2].map((i) => ({ conversationId: place(i).conversationId, since: 90, through: 95 })),
+    }),
+  "search in one conversation": () =>
+    search.search({
+      userId: place(0).people[0] as string,
+      conversationId: place(0).conversationId,
+      phrases: [[{ text: "word", begins: false }], [{ text: "42", begins: true }]],
+      before: null,
+      limit: 20,
+    }),
+  "search everywhere": () =>
+    search.search({
+      userId: "user-1",
+      conversationId: null,
+      phrases: [[{ text: "word", begins: false }], [{ text: "42", begins: true }]],
+      before: { at: Date.now() + 60_000, conversationId: 1, seq: 1 },
+      limit: 20,
+    }),
   "marks since": () => ticks.marksSince(place(0).people[0] as string, Date.now() - 1_000, 100),
 };
 
@@ -259,10 +284,23 @@ beforeAll(async () => {
   for (const { conversationId, people, messageIds } of full) {
     const acks = await Promise.all(
       upTo(MESSAGES).map((i) =>
-        node.send({ conversationId, senderId: people[i % PEOPLE] as string, idempotencyKey: `key ${i}` }),
+        node.send({
+          conversationId,
+          senderId: people[i % PEOPLE] as string,
+          idempotencyKey: `key ${i}`,
+          content: `word ${i}`,
+        }),
       ),
     );
     messageIds.push(...acks.map((ack) => ack.id));
+  }
+  const { follow } = node.store;
+  const indexer = createMessageIndexer(node.store.search);
+  await follow.follow(indexer);
+  for (let more = true; more; ) {
+    const work = await follow.next(indexer.name, "test", { leaseMs: 60_000, ticks: 1_000 });
+    more = work !== null && work.batch.ranges.length > 0;
+    if (work !== null && more) await indexer.consume(work.batch);
   }
   await node.close();
   await client.query(

@@ -52,6 +52,7 @@ export function openDoor(
     messageLimit: createRateLimit(null, Date.now),
     reactionLimit: createRateLimit(null, Date.now),
     attachments: store.attachments,
+    search: store.search,
     blobs: createDirectoryBlobs(join(tmpdir(), "pl-blobs")),
     intake: createFileIntake({ directory: join(tmpdir(), "pl-uploads"), images: null }),
     uploadLimit: createRateLimit(null, Date.now),

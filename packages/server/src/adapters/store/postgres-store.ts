@@ -1,17 +1,21 @@
 import type pg from "pg";
 import type { AttachmentStore } from "../../core/ports/attachment-store.ts";
+import type { FollowStore } from "../../core/ports/follow.ts";
 import type { Log } from "../../core/ports/log.ts";
 import { type MarkLog, type MessageLog, StoreError } from "../../core/ports/message-log.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
+import type { SearchStore } from "../../core/ports/search-store.ts";
 import type { TickReader } from "../../core/ports/tick-reader.ts";
 import { readEpoch } from "./epoch.ts";
 import { createIds } from "./id-blocks.ts";
 import { createLine, type Line, type Query } from "./line.ts";
 import { createAttachmentStore, createSecrets } from "./postgres-attachments.ts";
+import { createFollowStore } from "./postgres-follow-store.ts";
 import { createMessageLog } from "./postgres-message-log.ts";
 import { createPeopleStore } from "./postgres-people-store.ts";
 import { createReader, createUserStore } from "./postgres-reader.ts";
+import { createSearchStore } from "./postgres-search-store.ts";
 import { createTickReader } from "./postgres-tick-reader.ts";
 
 export interface PostgresStoreOptions {
@@ -34,6 +38,8 @@ export interface PostgresStore {
   readonly people: PeopleStore;
   readonly ids: Ids;
   readonly attachments: AttachmentStore;
+  readonly follow: FollowStore;
+  readonly search: SearchStore;
   /** A key by its name, that all processes over this database share; made where there is none. */
   readonly secret: (name: string) => Promise<Buffer>;
   /** Commits something: rejects where nothing can be stored. */
@@ -62,6 +68,12 @@ const LANE_SETUP = [...SESSION_SETUP, "set lock_timeout = '5s'"];
 /** Nothing a client asks for may hold a connection longer that others wait for. */
 const STATEMENT_TIMEOUT = "set statement_timeout = '15s'";
 const READ_SETUP = [...SESSION_SETUP, STATEMENT_TIMEOUT];
+/**
+ * What the follower does it can do again: the row that says it was done is lost with it, or kept with it. So it does not
+ * wait for the disk, for which the lanes wait.
+ */
+const FOLLOW_SETUP = [...LANE_SETUP, "set synchronous_commit = off"];
+const SEARCH_SETUP = [...SESSION_SETUP, "set statement_timeout = '1s'"];
 const MARK_SETUP = [...LANE_SETUP, STATEMENT_TIMEOUT];
 
 export async function connectStore(options: PostgresStoreOptions): Promise<PostgresStore> {
@@ -77,10 +89,12 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
   const line = (setup: readonly string[]): Line => createLine({ ...options, setup, onConnect });
   const lanes = Array.from({ length: options.lanes }, () => line(LANE_SETUP));
   const marking = line(MARK_SETUP);
+  const following = line(FOLLOW_SETUP);
+  const searching = line(SEARCH_SETUP);
   const reading = Array.from({ length: options.readConnections }, () => line(READ_SETUP));
   const read = repeated((text, values) => leastBusy(reading).query(text, values));
   const ids = createIds(read);
-  const all = [...lanes, marking, ...reading];
+  const all = [...lanes, marking, following, searching, ...reading];
   await Promise.all(all.map((one) => one.query("select 1")));
 
   return {
@@ -91,6 +105,8 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     users: createUserStore(read),
     people: createPeopleStore(read),
     attachments: createAttachmentStore(read),
+    follow: createFollowStore(following.query),
+    search: createSearchStore(following.query, repeated(searching.query)),
     secret: createSecrets(read),
     ids,
     async probe() {

@@ -71,6 +71,20 @@ create table conversations (
   moved_xid xid8 not null
 ) with (fillfactor = 70);
 
+-- What ticked and has not been handed to those who follow yet (migration follow_and_search): of each transaction the
+-- conversations it moved, their clocks before it, and by how many ticks. Every tick is noted here in its own
+-- transaction; nothing else finds each of them exactly once. Without an index, and emptied as it is read: one row a
+-- batch, 2 us. A clock is null where the batch left that conversation out.
+create table moves (
+  conversation_ids bigint[] not null,
+  clocks bigint[] not null,
+  counts bigint[] not null
+);
+-- Compressing a large batch's numbers would cost more than writing them.
+alter table moves alter column conversation_ids set storage external;
+alter table moves alter column clocks set storage external;
+alter table moves alter column counts set storage external;
+
 create table direct_conversations (
   pair text primary key,
   conversation_id bigint not null

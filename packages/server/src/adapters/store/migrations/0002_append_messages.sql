@@ -101,6 +101,8 @@ begin
   update participants p set own_total = p.own_total + s.n
   from unnest(s_at, s_sender, s_n) as s (at, sender, n)
   where p.conversation_id = c_id[s.at] and p.user_id = s.sender and clocks[s.at] is not null;
+
+  insert into moves (conversation_ids, clocks, counts) values (c_id, clocks, c_count);
 end $$;
 
 -- A draft that is alone in its batch, as nearly all are while little is written: the same rules, without arrays and
@@ -140,4 +142,6 @@ begin
   set clock = next_seq, last_n = next_n, last_seq = next_seq, last_message_at = stored_at,
       moved_xid = greatest(c.moved_xid, stored_xid)
   where c.id = p_conversation;
+  insert into moves (conversation_ids, clocks, counts)
+  values (array[p_conversation], array[next_seq - 1], array[1::bigint]);
 end $$;

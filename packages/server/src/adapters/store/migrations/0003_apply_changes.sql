@@ -67,7 +67,10 @@ create function head_json(p_conversation bigint) returns json language sql stabl
 
 create function tick(p_conversation bigint, p_xid xid8) returns bigint language sql volatile
   begin atomic
-    update conversations set clock = clock + 1, moved_xid = greatest(moved_xid, p_xid) where id = p_conversation returning clock;
+    with ticked as (
+      update conversations set clock = clock + 1, moved_xid = greatest(moved_xid, p_xid) where id = p_conversation returning clock)
+    insert into moves (conversation_ids, clocks, counts)
+    select array[p_conversation], array[clock - 1], array[1::bigint] from ticked returning clocks[1] + 1;
   end;
 
 -- Opens a conversation: the one direct conversation of a pair (found or made), the one that goes by an
@@ -106,6 +109,7 @@ begin
           change->>'avatarUrl', change->>'externalRef',
           change->>'by', p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
+  insert into moves (conversation_ids, clocks, counts) values (array[opened], array[0::bigint], array[1::bigint]);
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid, barred)
   select opened, person->>'userId', (person->>'role')::participant_role, 1, p_at, 1, p_xid,
          change ? 'pair' and exists (

@@ -1,0 +1,126 @@
+import type { Consumer, FollowBatch, FollowStore, TickRange } from "../core/ports/follow.ts";
+import type { Log } from "../core/ports/log.ts";
+import { StoreError } from "../core/ports/message-log.ts";
+
+export interface FollowerOptions {
+  readonly store: FollowStore;
+  readonly consumer: Consumer;
+  /** This process, by a name no other has. */
+  readonly holder: string;
+  readonly log: Log;
+  /** While the writer has all it can do, the follower does little: what it does can wait, and senders cannot. */
+  readonly isBusy: () => boolean;
+  readonly pollMs?: number;
+  readonly leaseMs?: number;
+  readonly maxTicks?: number;
+}
+
+export interface Follower {
+  /** Finishes what is under way and lets another process go on at once. */
+  stop(): Promise<void>;
+}
+
+/** How soon what was committed is seen, where little is to do. A look costs 0.1 ms. */
+const POLL_MS = 250;
+/** So long after a process was killed another goes on. */
+const LEASE_MS = 5_000;
+/** In one transaction: large enough to be cheap, small enough to be repeated. */
+const MAX_TICKS = 1_000;
+/** While the writer is busy the follower works a twentieth of the time. */
+const REST_PER_WORK = 19;
+const LONGEST_REST_MS = 2_000;
+
+/**
+ * Brings every committed tick to a consumer, at least once and of each conversation in order, in one process at a time
+ * over one database.
+ */
+export function startFollower(options: FollowerOptions): Follower {
+  const { store, consumer, holder, log, isBusy } = options;
+  const { pollMs = POLL_MS, leaseMs = LEASE_MS, maxTicks = MAX_TICKS } = options;
+  let stopped = false;
+  let wake = (): void => {};
+
+  const rest = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (stopped) return resolve();
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  /** Consumes a batch, or in parts what can be consumed of it. */
+  const consume = async (batch: FollowBatch): Promise<void> => {
+    try {
+      await consumer.consume(batch);
+    } catch (error) {
+      if (error instanceof StoreError && error.kind !== "poison") throw error;
+      const halves = halved(batch.ranges);
+      if (halves !== null) {
+        for (const ranges of halves) await consume({ ...batch, ranges });
+        return;
+      }
+      const reason =
+        error instanceof StoreError ? error.code : error instanceof Error ? error.name : "unknown";
+      log.error(
+        { consumer: consumer.name, ...batch.ranges[0], reason },
+        "a tick cannot be followed and is passed over",
+      );
+      await store.skip(batch, reason);
+    }
+  };
+
+  /** One round; resolves with how long to rest after it. */
+  const round = async (): Promise<number> => {
+    const work = await store.next(consumer.name, holder, { leaseMs, ticks: maxTicks });
+    if (work === null) return Math.min(leaseMs / 2, LONGEST_REST_MS);
+    const { ranges } = work.batch;
+    if (ranges.length === 0) return pollMs;
+    const began = performance.now();
+    await consume(work.batch);
+    const took = performance.now() - began;
+    if (isBusy()) return Math.max(pollMs, Math.min(took * REST_PER_WORK, LONGEST_REST_MS));
+    const ticks = ranges.reduce((sum, range) => sum + range.through - range.since, 0);
+    return ticks >= maxTicks ? 0 : pollMs;
+  };
+
+  const run = async (): Promise<void> => {
+    let isKnown = false;
+    while (!stopped) {
+      try {
+        if (!isKnown) await store.follow(consumer);
+        isKnown = true;
+        await rest(await round());
+      } catch (error) {
+        // Another process may have taken over meanwhile, or the store is away: it is asked again.
+        const reason = error instanceof StoreError ? error.code : error;
+        log.warn({ consumer: consumer.name, reason }, "cannot follow, trying again");
+        await rest(LONGEST_REST_MS / 2);
+      }
+    }
+    if (isKnown) await store.release(consumer.name, holder).catch(() => {});
+  };
+  const running = run();
+
+  return {
+    async stop() {
+      stopped = true;
+      wake();
+      await running;
+    },
+  };
+}
+
+/** The first half before the second; null where there is but one tick. */
+function halved(ranges: readonly TickRange[]): readonly [TickRange[], TickRange[]] | null {
+  const [only] = ranges;
+  if (only === undefined) return null;
+  if (ranges.length > 1) {
+    const middle = Math.ceil(ranges.length / 2);
+    return [ranges.slice(0, middle), ranges.slice(middle)];
+  }
+  if (only.through - only.since <= 1) return null;
+  const middle = Math.floor((only.since + only.through) / 2);
+  return [[{ ...only, through: middle }], [{ ...only, since: middle }]];
+}
