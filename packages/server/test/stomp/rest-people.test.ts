@@ -200,6 +200,29 @@ describe("users", () => {
 });
 
 describe("presence", () => {
+  test("who is here of those one knows, by pages; not oneself, nor who hides or is blocked", async () => {
+    const people = await Promise.all(
+      ["me", "a", "b", "hides", "blocks", "away", "stranger"].map((id) =>
+        personOf(server, api, `online-${id}`),
+      ),
+    );
+    const [me, , , hides, blocks, away] = people as [Person, Person, Person, Person, Person, Person];
+    await groupOf(me, people.slice(1, -1));
+    const sockets = await Promise.all(
+      people.filter((person) => person !== away).map(({ token }) => connect(server, { token })),
+    );
+    await hides.put("/presence/status", { status: "OFFLINE" });
+    expect((await blocks.post("/users/online-me/block")).status).toBe(200);
+    const page = async (query: string) => (await me.get(`/presence${query}`)).body.data;
+    const { items, nextCursor } = await page("?limit=1");
+    expect(items).toMatchObject([{ userId: "online-a", online: true, status: "ONLINE", deviceType: null }]);
+    const rest = await page(`?cursor=${nextCursor}`);
+    expect(rest).toMatchObject({ items: [{ userId: "online-b" }], nextCursor: null });
+    expect((await people.at(-1)?.get("/presence"))?.body.data).toEqual({ items: [], nextCursor: null });
+    expect((await me.get("/presence?cursor=x")).status).toBe(400);
+    for (const socket of sockets) socket.close();
+  });
+
   test("of those one shares a conversation with, in the order asked; strangers read as OFFLINE", async () => {
     await groupOf(one, [two]);
     const socket = await connect(server, { token: two.token });
@@ -207,7 +230,7 @@ describe("presence", () => {
     const ask = (person: Person, userIds: unknown) => person.post("/presence/users", { userIds });
     expect((await ask(one, ["nobody", 2, "2", 1])).body.data.items).toMatchObject([
       { userId: "nobody", userName: null, ...offline },
-      { userId: 2, userName: "Bob", online: true, status: "ONLINE", lastSeenAt: null },
+      { userId: 2, userName: "Bob", online: true, status: "ONLINE", lastSeenAt: null, deviceType: null },
       { userId: 2, online: true },
       { userId: 1, ...offline },
     ]);

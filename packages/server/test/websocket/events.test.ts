@@ -292,7 +292,7 @@ describe("what the server says", () => {
   });
 
   test("presence: of those one shares a conversation with", async () => {
-    const { a, ann, bob } = await pair();
+    const { a, ann, phone, bob } = await pair();
     const stranger = await connect(server, { user: fresh("eve") });
     expect(await ann.ask("presence", { status: "dnd" })).toMatchObject({ event: "ok", payload: {} });
     const mine =
@@ -303,6 +303,7 @@ describe("what the server says", () => {
       status: "dnd",
       last_seen_at: null,
     });
+    await phone.until(mine("dnd"), "one's own dnd");
     await ann.ask("presence", { status: "online" });
     await bob.until(mine("online"), "online");
     await quiet(stranger);

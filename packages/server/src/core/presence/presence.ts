@@ -206,7 +206,6 @@ export function createPresence(options: {
     }
     if (user !== undefined && ![...user.devices.values()].some((device) => device.counts)) user.told = null;
     if (type !== null) say(userId, true);
-    forgetUnlessHere(userId);
   };
 
   /** Makes it count or not, as it is now. */
@@ -214,7 +213,10 @@ export function createPresence(options: {
     if (counts === device.counts) return;
     device.counts = counts;
     const left = counts ? null : leaves();
-    work(() => (left === null ? come(device) : go(device, left)));
+    work(async () => {
+      if (left === null) await come(device);
+      else await go(device, left).finally(() => forgetUnlessHere(device.userId));
+    });
   };
 
   const leavingSoon = (silentMs = 0): Omit<Leaving, "audience"> => {

@@ -3,14 +3,40 @@ import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
 import { readUserId, Spelled } from "../ids.ts";
 import { Presence, presenceOf, Status } from "../shapes.ts";
-import { ok } from "./replies.ts";
-import { userOf } from "./request.ts";
+import { readCursor, spellCursor } from "./cursors.ts";
+import { ok, Page } from "./replies.ts";
+import { limitOf, PageQuery, userOf } from "./request.ts";
 import type { Rest } from "./rest.ts";
 
 const tags = ["Presence"];
 const STATUSES = { ONLINE: "online", AWAY: "away", DND: "dnd", OFFLINE: "offline" } as const;
 
 export function addPresence(app: App, { door, callerOf }: Rest): void {
+  app.get(
+    "/api/chat/presence",
+    {
+      schema: {
+        tags,
+        summary:
+          "Who is here of those who share a conversation of up to 100 people with the caller; a page may be short",
+        querystring: PageQuery,
+        response: ok(Page(Presence)),
+      },
+    },
+    async (request) => {
+      const place = readCursor(request.query.cursor, "string");
+      const { people, next } = await door.answer(callerOf(request), {
+        type: "read-online",
+        after: place === null ? null : place[0],
+        limit: limitOf(request.query),
+      });
+      return envelope({
+        items: people.map(presenceOf),
+        nextCursor: next === null ? null : spellCursor(next),
+      });
+    },
+  );
+
   app.get(
     "/api/chat/presence/:userId",
     {
