@@ -130,6 +130,19 @@ describe("a conversation", () => {
   });
 });
 
+test("a list without a mark for it shows what was archived elsewhere, here and in the sse dialect", async () => {
+  const conversation = await conversationOf(server, ["quy", "rex"], "archived");
+  const { body } = await server.request("/api/dev/token", { body: { user: "quy" } });
+  const archived = await server.request(`/api/chat/conversations/${conversation}/archive?archived=true`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${body.token}` },
+  });
+  expect(archived.status).toBe(200);
+  const list = await server.request("/messages/conversations/quy");
+  expect(list.body.data.map(({ id }: { id: string }) => id)).toEqual([conversation]);
+  expect((await server.request("/chats", as("quy"))).body).toHaveLength(1);
+});
+
 test("marking as read needs no body where the request says who reads", async () => {
   const conversation = await conversationOf(server, ["ora", "pia"], "read");
   using ora = await open(server, "ora");

@@ -60,6 +60,7 @@ function addRoutes(app: App, { door, identity }: DialectParts): void {
         const page: InboxPage = await door.answer(caller, {
           type: "read-inbox",
           userId,
+          list: "all",
           limit: LISTED_AT_ONCE,
           after,
         });

@@ -82,6 +82,7 @@ async function chatsOf(door: Door, caller: Person): Promise<readonly InboxEntry[
     const page: InboxPage = await door.answer(caller, {
       type: "read-inbox",
       userId: caller.userId,
+      list: "all",
       limit: CHATS_AT_ONCE,
       after,
     });
