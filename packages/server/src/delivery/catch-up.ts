@@ -61,7 +61,7 @@ export async function catchUp(
 ): Promise<void> {
   const { hub, reader } = parts;
   // Order matters: first keep back what is live, then look.
-  session.hold();
+  session.hold(hub.horizon.xid);
   session.lateJoins = [];
   if (wish.kind === "position") session.standAt(spellPosition(wish.position));
   const floors = new Map<number, number>();
@@ -95,7 +95,7 @@ async function tellAll(
   const resets: Reset[] = [];
   const starts =
     wish.kind === "position"
-      ? await fromPosition(hub, reader, session, wish)
+      ? await fromPosition(reader, session, wish)
       : await fromClocks(reader, session, wish, resets);
   const told: number[] = [];
   for (const { moved, since } of starts) {
@@ -139,14 +139,14 @@ async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promi
 }
 
 async function fromPosition(
-  hub: Hub,
   reader: TickReader,
   session: Session,
   { position }: ResumeWish & { kind: "position" },
 ): Promise<Start[]> {
-  // Where this node lags behind the one that gave the position, it will yet tell what the client has: what has moved
-  // since its own horizon is looked at too, if only to know up to where that is.
-  const moved = await reader.moved(session.userId, Math.min(position.horizon, hub.horizon.xid));
+  // Where this node lags behind the one that gave the position, it tells what the client has: what has moved since
+  // its own horizon, as that was when it began to keep things back, is looked at too, if only to know up to where
+  // that is.
+  const moved = await reader.moved(session.userId, Math.min(position.horizon, session.keptSince));
   const starts: Start[] = [];
   for (const one of moved) {
     const named = position.clocks.get(one.conversationId);

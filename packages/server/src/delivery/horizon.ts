@@ -24,13 +24,17 @@ export class Horizon {
     this.#head = positionHead(epoch, xid, at);
   }
 
-  /** The position of all that has been told to this user here. */
+  /**
+   * The position of all that has been told to this user here. A conversation that is being joined is not named: what
+   * came before joining is still to be told, and no horizon passes it until it is.
+   */
   positionOf(user: LocalUser): string {
     let names = "";
     let count = 0;
     for (const [conversationId, { xid, clock }] of user.recent) {
       if (xid < this.#xid) user.forget(conversationId);
-      else if (++count <= MAX_NAMES) names += (names === "" ? "" : "_") + positionName(conversationId, clock);
+      else if (!user.joining?.has(conversationId) && ++count <= MAX_NAMES)
+        names += (names === "" ? "" : "_") + positionName(conversationId, clock);
     }
     return this.#head + names;
   }
@@ -43,7 +47,8 @@ export class Horizon {
   /** The same as a frame. Listeners of one busy conversation mostly share theirs. */
   frameOf(user: LocalUser, codec: Codec): Buffer | null {
     const { only } = user;
-    if (only === null || only.clock !== user.onlyClock) return codec.position(this.positionOf(user));
+    if (only === null || only.clock !== user.onlyClock || user.joining !== null)
+      return codec.position(this.positionOf(user));
     const known = only.positionFrames.get(codec);
     if (known?.clock === only.clock && known.head === this.#head) return known.frame;
     const frame = codec.position(this.positionOf(user));

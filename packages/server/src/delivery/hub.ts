@@ -118,6 +118,7 @@ export class Hub {
       outlet,
       maxSendQueueBytes,
       this.#flusher,
+      this.horizon.xid,
     );
     user.sessions.add(session);
     try {
@@ -245,7 +246,12 @@ export class Hub {
     await this.#options.bus.subscribe(`user:${user.id}`);
     const memberships = await this.#memberships(user.id);
     if (memberships === undefined || memberships.size === 0) return;
-    await Promise.all([...memberships].map(([id, joinedSeq]) => this.#enter(user, id, joinedSeq)));
+    await Promise.all(
+      [...memberships].map(async ([id, joinedSeq]) => {
+        const channel = await this.#opened(user, id);
+        if (channel !== null) this.#enter(user, channel, joinedSeq);
+      }),
+    );
     await this.#leaveWhatIsLeft(user);
   }
 
@@ -260,7 +266,8 @@ export class Hub {
     }
   }
 
-  async #enter(user: LocalUser, conversationId: number, joinedSeq: number): Promise<Channel | null> {
+  /** Resolves when its clock is known; to null where the user has gone meanwhile. */
+  async #opened(user: LocalUser, conversationId: number): Promise<Channel | null> {
     const channel = this.#open(conversationId);
     try {
       await channel.ready;
@@ -273,24 +280,29 @@ export class Hub {
       this.#lose(channel);
       return null;
     }
-    user.channels.set(channel.id, channel);
-    channel.users.set(user, joinedSeq);
-    if (channel.movedXid >= this.horizon.xid) user.touch(channel, channel.movedXid, channel.clock);
     return channel;
   }
 
+  /** From here on the user hears it, and the user's position covers what it has told. */
+  #enter(user: LocalUser, channel: Channel, joinedSeq: number): void {
+    user.channels.set(channel.id, channel);
+    channel.users.set(user, joinedSeq);
+    if (channel.movedXid >= this.horizon.xid) user.touch(channel, channel.movedXid, channel.clock);
+  }
+
   async #join(user: LocalUser, conversationId: number, joinedSeq: number): Promise<void> {
-    const channel = await this.#enter(user, conversationId, joinedSeq);
+    const channel = await this.#opened(user, conversationId);
     if (channel === null) return;
+    // In one go with holding: in between, its next tick would be told before those it missed, and a position would
+    // cover what is not told yet.
+    this.#enter(user, channel, joinedSeq);
     // Sessions that come later start behind this tick anyway; those that catch up see to it themselves.
     const since = joinedSeq - 1;
     const through = channel.clock;
-    const sessions: Session[] = [];
-    for (const session of user.sessions) {
-      if (session.lateJoins !== null) session.lateJoins.push({ conversationId, since, through });
-      else sessions.push(session);
-    }
-    for (const session of sessions) session.hold();
+    const held = [...user.sessions];
+    for (const session of held) session.hold(this.horizon.xid);
+    const sessions = held.filter((session) => session.lateJoins === null);
+    for (const { lateJoins } of held) lateJoins?.push({ conversationId, since, through });
     try {
       const stillIn = (await this.#memberships(user.id))?.has(conversationId) ?? false;
       if (stillIn) await channel.tellNewcomers(sessions, since, through);
@@ -300,7 +312,7 @@ export class Hub {
       for (const session of sessions) session.end("restart");
       throw error;
     } finally {
-      for (const session of sessions) session.release();
+      for (const session of held) session.release();
     }
   }
 

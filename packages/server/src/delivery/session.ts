@@ -35,6 +35,8 @@ export class Session {
   readonly #flusher: Flusher;
   /** Live events kept back until what came before them is out. */
   #backlog: (readonly Event[] | Signal)[] = [];
+  /** The hub's horizon when the first of them may have come: they are of this transaction or later ones. */
+  #keptSince: number;
   /** How many have asked to keep them back: a new session starts with one. */
   #holds = 1;
   #heldBytes = 0;
@@ -52,12 +54,21 @@ export class Session {
   /** Not null while it catches up: what it was let into meanwhile. */
   lateJoins: LateJoin[] | null = null;
 
-  constructor(id: string, user: LocalUser, outlet: Outlet, maxQueueBytes: number, flusher: Flusher) {
+  /** @param horizon the hub's; it holds back live events from then on */
+  constructor(
+    id: string,
+    user: LocalUser,
+    outlet: Outlet,
+    maxQueueBytes: number,
+    flusher: Flusher,
+    horizon: number,
+  ) {
     this.id = id;
     this.user = user;
     this.userId = user.id;
     this.outlet = outlet;
     this.#queue = new SendQueue(outlet, maxQueueBytes);
+    this.#keptSince = horizon;
     this.#flusher = flusher;
   }
 
@@ -146,9 +157,18 @@ export class Session {
     if (frames !== null) this.push(frames);
   }
 
-  /** From here on live events are kept back, until `release` was called as often. */
-  hold(): void {
+  /**
+   * From here on live events are kept back, until `release` was called as often.
+   * @param horizon the hub's now
+   */
+  hold(horizon: number): void {
+    if (!this.#isHolding) this.#keptSince = horizon;
     this.#holds++;
+  }
+
+  /** What is kept back is of this transaction or later ones. */
+  get keptSince(): number {
+    return this.#keptSince;
   }
 
   /** Nothing of these conversations up to these ticks is told live: catch-up has told it. */
