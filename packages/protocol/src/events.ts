@@ -52,6 +52,7 @@ export interface ConversationChanged extends Tick {
 
 export type Event = MessageStored | MessageUpdated | ReactionChanged | ConversationChanged;
 
+/** Not told to whoever types, on none of their devices. */
 export interface TypingSignal {
   readonly type: "typing";
   readonly conversationId: number;

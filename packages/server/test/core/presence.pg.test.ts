@@ -37,6 +37,7 @@ async function scene(users: readonly string[], staleMs = 300_000) {
   await store.users.ensure(users.map((id) => ({ id, name: null })));
   const told: (Pick<PresenceSignal, "userId" | "status" | "lastSeenAt" | "deviceType"> & { to: string })[] =
     [];
+  const toldIn: (readonly number[])[] = [];
   const written: string[] = [];
   const audiences = new Map<string, readonly number[]>();
   /** What others have seen become of a user. */
@@ -49,6 +50,7 @@ async function scene(users: readonly string[], staleMs = 300_000) {
         if (!("signal" in item) || item.signal.type !== "presence") continue;
         const { userId, status, lastSeenAt, deviceType } = item.signal;
         told.push({ userId, status, lastSeenAt, deviceType, to: item.topic });
+        if (item.kind === "presence") toldIn.push(item.conversationIds);
       }
     },
     lost() {},
@@ -70,7 +72,7 @@ async function scene(users: readonly string[], staleMs = 300_000) {
     now: Date.now,
     log: silentLog,
   });
-  return { presence, told, written, audiences, seen };
+  return { presence, told, toldIn, written, audiences, seen };
 }
 
 const statusOf = async (id: string) => (await store.users.find([id]))[0]?.status;
@@ -164,6 +166,29 @@ test("who has no conversation hears of their own presence alone", async () => {
   presence.opened("ida", "i1");
   await eventually(() => told).toMatchObject([{ userId: "ida", status: "online", to: "user:ida" }]);
   await presence.drain();
+});
+
+test("who is in very many conversations is told of in some of them, coming and going in the same", async () => {
+  const { presence, toldIn, audiences } = await scene(["bot"]);
+  const all = upTo(5_000);
+  audiences.set("bot", all);
+  presence.opened("bot", "b1");
+  await eventually(() => toldIn.length).toBe(1);
+  presence.closed("bot", "b1", all);
+  await eventually(() => toldIn.length).toBe(2);
+  expect(toldIn).toEqual([all.slice(0, 2_000), all.slice(0, 2_000)]);
+});
+
+test("draining stores when those were last here who have just gone", async () => {
+  const { presence, told } = await scene(["ora"]);
+  presence.opened("ora", "o1");
+  await eventually(() => told.length).toBe(1);
+  const at = Date.now();
+  presence.closed("ora", "o1", [1]);
+  await presence.drain();
+  const [ora] = await store.users.find(["ora"]);
+  expect(ora?.lastSeenAt).toBeGreaterThanOrEqual(at);
+  expect(ora?.lastSeenAt).toBeLessThanOrEqual(Date.now());
 });
 
 test("a connection that comes back at once was never away, whatever its device says of itself again", async () => {

@@ -18,6 +18,11 @@ const MAX_STORED_AT_ONCE = 1_000;
 
 /** A user's presence is told, and a status they have chosen stored, at most so often: the last of more counts. */
 const TOLD_EVERY_MS = 1_000;
+/**
+ * In so many conversations at most, always the same: a bot that everybody talks to shall not hold a node up each time
+ * it comes or goes. The others see it when they ask.
+ */
+const MAX_TOLD_IN = 2_000;
 
 /** Who is here: from connections and the devices at their ends, with the status a user has chosen laid over it. */
 export interface Presence {
@@ -112,9 +117,10 @@ export function createPresence(options: {
       if (isHere && !anyway && tellsNothingNew(state, user?.told ?? null)) return;
       if (user !== undefined) user.told = isHere ? state : null;
       const signal = { type: "presence" as const, ...state };
+      const conversationIds = audience.slice(0, MAX_TOLD_IN);
       bus.publish([
-        audience.length > 0
-          ? { topic: "everyone", kind: "presence", conversationIds: audience, signal, except: except ?? [] }
+        conversationIds.length > 0
+          ? { topic: "everyone", kind: "presence", conversationIds, signal, except: except ?? [] }
           : { topic: `user:${userId}`, kind: "personal", userId, signal },
       ]);
     }),
