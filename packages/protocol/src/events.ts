@@ -65,6 +65,8 @@ export interface ReceiptSignal {
   readonly type: "receipt";
   readonly conversationId: number;
   readonly marks: Marks;
+  /** Whether they say what was read, and not only what was delivered. */
+  readonly read: boolean;
 }
 
 /** How somebody is seen now, to those who share a conversation with them and to their own devices. State, as `entry`. */

@@ -107,7 +107,7 @@ export class Session {
   /** Live events of one conversation; `shared` holds what was encoded for the listeners before this one. */
   deliver(events: readonly Event[], shared: SharedFrames): void {
     if (this.#ended) return;
-    if (this.#isHolding) {
+    if (this.isHolding) {
       this.#keepBack(events);
       return;
     }
@@ -119,7 +119,7 @@ export class Session {
 
   signal(signal: Signal, shared: Map<Codec, Buffer | null>): void {
     if (this.#ended) return;
-    if (this.#isHolding) {
+    if (this.isHolding) {
       this.#keepBack(signal);
       return;
     }
@@ -199,10 +199,11 @@ export class Session {
 
   /** Resolves when nothing is kept back any more, or it has ended. */
   async settled(): Promise<void> {
-    if (this.#isHolding && !this.#ended) await new Promise<void>((resolve) => this.#settling.push(resolve));
+    if (this.isHolding && !this.#ended) await new Promise<void>((resolve) => this.#settling.push(resolve));
   }
 
-  get #isHolding(): boolean {
+  /** Whether something live is kept back. */
+  get isHolding(): boolean {
     return this.#holds > 0 || this.#lettingGo;
   }
 
@@ -260,7 +261,7 @@ export class Session {
     }
     if (this.#positionDue) {
       this.#positionDue = false;
-      this.#positionOwed = this.#isHolding;
+      this.#positionOwed = this.isHolding;
       const { codec } = this.outlet;
       if (codec.stamp !== undefined && !this.#positionOwed)
         this.#position = positions.renewed(this.user, this.#position);

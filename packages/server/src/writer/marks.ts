@@ -21,6 +21,12 @@ interface WaitingRead extends ReadWish {
   readonly settle: readonly Waiter[];
 }
 
+/** A mark that moved, to be told. */
+export interface MarkTold extends MarkStored {
+  /** Whether something was read, and not only delivered. */
+  readonly read: boolean;
+}
+
 const BATCH = 500;
 /** Delivered marks are gathered so long: in a lively conversation that is one write per person and second, not per message. */
 const DELIVERED_DELAY_MS = 1_000;
@@ -30,14 +36,14 @@ const RETRY_DELAY_MS = 100;
 /** Writes delivered and read marks in batches of their own: they take no tick, so no lane has to order them. */
 export class MarkWriter {
   readonly #log: MarkLog;
-  readonly #moved: (moved: readonly MarkStored[]) => void;
+  readonly #moved: (moved: readonly MarkTold[]) => void;
   readonly #report: Log;
   #waiting = new Map<string, Waiting>();
   #reads: WaitingRead[] = [];
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(log: MarkLog, moved: (moved: readonly MarkStored[]) => void, report: Log) {
+  constructor(log: MarkLog, moved: (moved: readonly MarkTold[]) => void, report: Log) {
     this.#log = log;
     this.#moved = moved;
     this.#report = report;
@@ -86,7 +92,7 @@ export class MarkWriter {
   }
 
   #gather(wish: MarkWish): Waiting {
-    const key = `${wish.conversationId} ${wish.userId}`;
+    const key = keyOf(wish);
     let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
       waiting = { ...wish, settle: [] };
@@ -107,7 +113,7 @@ export class MarkWriter {
       if (reads.length > 0) await this.#write(reads, (batch) => this.#log.markMessages(batch));
       const batch = [...this.#waiting.values()].slice(0, BATCH);
       if (batch.length === this.#waiting.size) this.#waiting = new Map();
-      else for (const wish of batch) this.#waiting.delete(`${wish.conversationId} ${wish.userId}`);
+      else for (const wish of batch) this.#waiting.delete(keyOf(wish));
       if (batch.length > 0) await this.#write(batch, (wishes) => this.#log.mark(wishes));
     }
     this.#running = null;
@@ -120,12 +126,13 @@ export class MarkWriter {
     for (let tries = 1; ; tries++) {
       try {
         const moved = await store(batch);
-        const byKey = new Map(moved.map((m) => [`${m.conversationId} ${m.userId}`, m]));
+        const byKey = new Map(moved.map((m) => [keyOf(m), { ...m, read: false }]));
         for (const wish of batch) {
-          const own = byKey.get(`${wish.conversationId} ${wish.userId}`) ?? null;
+          const own = byKey.get(keyOf(wish)) ?? null;
           for (const waiter of wish.settle) waiter.resolve(own);
+          if (own !== null) own.read ||= !("readSeq" in wish) || wish.readSeq > 0;
         }
-        if (moved.length > 0) this.#moved(moved);
+        if (moved.length > 0) this.#moved([...byKey.values()]);
         return;
       } catch (error) {
         if (error instanceof StoreError && error.kind === "again" && tries < TRIES) {
@@ -149,4 +156,8 @@ export class MarkWriter {
       }
     }
   }
+}
+
+function keyOf({ conversationId, userId }: { conversationId: number; userId: string }): string {
+  return `${conversationId} ${userId}`;
 }

@@ -7,7 +7,6 @@ import type {
   ChangeOutcome,
   Draft,
   MarkLog,
-  MarkStored,
   MarkWish,
   MessageLog,
 } from "../core/ports/message-log.ts";
@@ -15,7 +14,7 @@ import type { Writer } from "../core/ports/writer.ts";
 import { createAnnounce } from "./announce.ts";
 import type { Entry, EntryBase } from "./entry.ts";
 import { Lane } from "./lane.ts";
-import { MarkWriter } from "./marks.ts";
+import { type MarkTold, MarkWriter } from "./marks.ts";
 import { Shares } from "./shares.ts";
 
 export interface WriterOptions {
@@ -125,8 +124,8 @@ function textOf({ content, idempotencyKey, metadata }: Draft): number {
   return content.length + (idempotencyKey?.length ?? 0) + rest;
 }
 
-function receiptNews({ conversationId, isBarred, ...marks }: MarkStored): News {
-  const signal = { type: "receipt" as const, conversationId, marks };
+function receiptNews({ conversationId, isBarred, read, ...marks }: MarkTold): News {
+  const signal = { type: "receipt" as const, conversationId, marks, read };
   const { userId } = marks;
   return isBarred
     ? { topic: `user:${userId}`, kind: "personal", userId, signal }

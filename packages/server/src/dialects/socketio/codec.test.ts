@@ -57,6 +57,7 @@ test.each([
     type: "receipt",
     conversationId: 1,
     marks: { userId: "ann", userName: null, readMessageId: null, readAt: null, ...marks },
+    read: marks.readSeq > 0,
   });
   expect(textsOf(told as Buffer).map((text) => JSON.parse(text.slice(2))[0])).toEqual(names);
 });

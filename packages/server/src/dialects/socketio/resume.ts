@@ -21,7 +21,7 @@ export async function resume(connection: Connection, position: Position): Promis
   await listening.resume({ kind: "position", position }, async ({ resets, marks }) => {
     for (const reset of resets) tellReset(connection, reset);
     for (const { conversationId, ...moved } of marks) {
-      const frame = codec.signal({ type: "receipt", conversationId, marks: moved });
+      const frame = codec.signal({ type: "receipt", conversationId, marks: moved, read: true });
       if (frame !== null) connection.send(frame);
       await listening.session.paced();
     }

@@ -1,20 +1,16 @@
 import type { Dialect, DialectParts } from "../dialect.ts";
 import { attachmentsScope } from "./attachments.ts";
+import { createLive, type LiveOptions } from "./live/endpoints.ts";
 import { restScope } from "./rest/rest.ts";
-
-export interface StompLimits {
-  readonly maxFileSizeMb: number;
-}
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Document 003: REST under `/api/chat`. */
-export function createStompDialect(parts: DialectParts, { maxFileSizeMb }: StompLimits): Dialect {
+/** Document 003: REST under `/api/chat`, STOMP over SockJS at `/ws/chat` and over WebSockets. */
+export function createStompDialect(parts: DialectParts, options: LiveOptions): Dialect {
+  const { maxFileSizeMb } = options;
   return {
     name: "stomp",
     scopes: [restScope(parts, maxFileSizeMb), attachmentsScope(parts, maxFileSizeMb * MEBIBYTE)],
-    upgrades: [],
-    raw: [],
-    async drain() {},
+    ...createLive(parts, options),
   };
 }

@@ -43,6 +43,10 @@ export function spell(spelling: Spelling, text: string): string {
   return spelling === "plain" ? text : JSON.stringify(text).slice(1, -1).replace(MANGLED, escapeOf);
 }
 
+export function unspell(spelling: Spelling, text: string): string {
+  return spelling === "plain" ? text : (JSON.parse(`"${text}"`) as string);
+}
+
 function escapeOf(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

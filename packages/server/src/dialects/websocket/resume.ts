@@ -56,7 +56,7 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
     }
   }
   for (const { conversationId, ...marks } of report.marks) {
-    connection.send(signalFrame({ type: "receipt", conversationId, marks }));
+    connection.send(signalFrame({ type: "receipt", conversationId, marks, read: true }));
     await connection.listening?.session.paced();
   }
 }

@@ -81,6 +81,7 @@ export function createBroker(): Broker {
     sessions.set(session, push);
     return {
       name: login,
+      greeting: [],
       expiresAt: login === "expiring" ? Date.now() + 300 : null,
       queue: login === "unqueued" ? null : { push, writeOut },
       topicOf,

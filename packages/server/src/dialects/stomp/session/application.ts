@@ -1,4 +1,5 @@
 import type { Refusal } from "@parlance/protocol/errors.ts";
+import type { HeaderList } from "../frames/encode.ts";
 import type { Frame } from "../frames/parser.ts";
 import type { StompSession } from "./session.ts";
 import type { Subscription } from "./subscriptions.ts";
@@ -13,6 +14,8 @@ export interface StompApplication {
 export interface StompClient {
   /** What CONNECTED says as `user-name`. */
   readonly name: string;
+  /** Further headers of CONNECTED. */
+  readonly greeting: HeaderList;
   /** When its identity ends, epoch milliseconds; null where it does not. Looked at again and again. */
   readonly expiresAt: number | null;
   /** Where the session's own frames wait for their turn among messages; null: they are written at once. */

@@ -11,6 +11,7 @@ import type { OutFrame } from "../transport.ts";
 const FRAME = 1;
 const MESSAGE = 2;
 const PERSONAL = 3;
+const BARE_MESSAGE = 4;
 const HEAD_BYTES = 7;
 export const MAX_TOPIC = 2 ** 14 - 1;
 
@@ -22,6 +23,11 @@ export function frameRecord(frame: Buffer): Buffer {
 /** What a MESSAGE holds after its first lines, alike for all listeners of a topic. */
 export function messageRecord(topic: number, rest: Buffer): Buffer {
   return Buffer.concat([Buffer.from(headOf(MESSAGE, topic, rest.length)), rest]);
+}
+
+/** The same without the listener's own header lines. */
+export function bareMessageRecord(topic: number, rest: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(headOf(BARE_MESSAGE, topic, rest.length)), rest]);
 }
 
 /** Header lines for the messages that follow in the same buffer, up to the next of these. */
@@ -51,7 +57,7 @@ export function framesOf(
     let personal: Buffer | null = null;
     for (let at = 0; at < buffer.length; ) {
       const kind = buffer[at];
-      const topic = ((buffer[at + 1] as number) << 7) | (buffer[at + 2] as number);
+      const topic = topicAt(buffer, at + 1);
       const from = at + HEAD_BYTES;
       at = from + lengthAt(buffer, at + 3);
       const content = buffer.subarray(from, at);
@@ -59,12 +65,41 @@ export function framesOf(
       else if (kind === PERSONAL) personal = content;
       else {
         for (const head of headsOf(topic)) {
-          frames.push(personal === null ? [head, content] : [head, personal, content]);
+          frames.push(
+            personal === null || kind === BARE_MESSAGE ? [head, content] : [head, personal, content],
+          );
         }
       }
     }
   }
   return frames;
+}
+
+/** The records with some of a topic's messages put in another way; null leaves one as it is. */
+export function changeMessages(
+  buffers: readonly Buffer[],
+  ofTopic: number,
+  change: (rest: Buffer) => Buffer | null,
+): Buffer[] {
+  return buffers.map((buffer) => {
+    const parts: Buffer[] = [];
+    let copied = 0;
+    for (let at = 0; at < buffer.length; ) {
+      const start = at;
+      const from = at + HEAD_BYTES;
+      at = from + lengthAt(buffer, start + 3);
+      if (buffer[start] !== MESSAGE || topicAt(buffer, start + 1) !== ofTopic) continue;
+      const changed = change(buffer.subarray(from, at));
+      if (changed === null) continue;
+      parts.push(buffer.subarray(copied, start), messageRecord(ofTopic, changed));
+      copied = at;
+    }
+    return parts.length === 0 ? buffer : Buffer.concat([...parts, buffer.subarray(copied)]);
+  });
+}
+
+function topicAt(buffer: Buffer, at: number): number {
+  return ((buffer[at] as number) << 7) | (buffer[at + 1] as number);
 }
 
 function lengthAt(buffer: Buffer, at: number): number {

@@ -14,7 +14,7 @@ import { closeCodeOf, GOODBYES } from "./goodbyes.ts";
 import { type HeartBeats, Pulse } from "./heart-beats.ts";
 import { type SessionLimits, visitMs } from "./limits.ts";
 import { frameRecord, framesOf } from "./records.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { type Subscription, Subscriptions } from "./subscriptions.ts";
 
 export interface SessionParts {
   readonly transport: ByteTransport;
@@ -140,10 +140,18 @@ export class StompSession implements TransportEvents, Visited {
     else if (due === "ping" && !this.#transport.ping()) this.alive();
   }
 
-  /** Writes records to the connection, in one write: what `FrameQueue` was given ends here. */
-  write(records: readonly Buffer[]): void {
+  /**
+   * Writes records to the connection, in one write: what `FrameQueue` was given ends here.
+   * @param only the one subscription they are for
+   */
+  write(records: readonly Buffer[], only?: Subscription): void {
     if (this.#ended) return;
-    this.#write(framesOf(records, (topic) => this.subscriptions.headsOf(topic)));
+    const { subscriptions } = this;
+    this.#write(
+      framesOf(records, (topic) =>
+        only === undefined ? subscriptions.headsOf(topic) : subscriptions.headsOfOne(only, topic),
+      ),
+    );
     // Where messages come through delivery it has closed long before.
     if (this.buffered > 2 * this.limits.maxSendQueueBytes) this.end("slow_consumer");
   }
@@ -179,7 +187,13 @@ export class StompSession implements TransportEvents, Visited {
     const { heartBeatMs } = this.limits;
     const heartBeat: HeaderList = version === "1.0" ? [] : [["heart-beat", `${heartBeatMs},${heartBeatMs}`]];
     this.#send(
-      encodeConnected([["version", version], ...heartBeat, ["session", this.id], ["user-name", client.name]]),
+      encodeConnected([
+        ["version", version],
+        ...heartBeat,
+        ["session", this.id],
+        ["user-name", client.name],
+        ...client.greeting,
+      ]),
     );
   }
 

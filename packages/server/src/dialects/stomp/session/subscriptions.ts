@@ -35,7 +35,7 @@ export class Subscriptions {
     if (withAck && version === "1.2") lines += headerLine(version, "ack", subscription.id ?? "");
     const head = Buffer.from(spell(spelling, lines));
     this.#byKey.set(key, { ...subscription, head });
-    this.#headsByTopic.set(subscription.topic, [...this.headsOf(subscription.topic), head]);
+    this.#setHeads(subscription.topic, [...this.headsOf(subscription.topic), head]);
     return true;
   }
 
@@ -45,14 +45,45 @@ export class Subscriptions {
     const found = this.#byKey.get(key);
     if (found === undefined) return undefined;
     this.#byKey.delete(key);
-    const rest = this.headsOf(found.topic).filter((head) => head !== found.head);
-    if (rest.length > 0) this.#headsByTopic.set(found.topic, rest);
-    else this.#headsByTopic.delete(found.topic);
+    this.#setHeads(
+      found.topic,
+      this.headsOf(found.topic).filter((head) => head !== found.head),
+    );
     return found;
+  }
+
+  /** It gets only what is told to it alone, until it is put back. */
+  setApart(subscription: Subscription): void {
+    const { topic } = subscription;
+    const own = this.#headOf(subscription);
+    this.#setHeads(
+      topic,
+      this.headsOf(topic).filter((head) => head !== own),
+    );
+  }
+
+  putBack(subscription: Subscription): void {
+    const own = this.#headOf(subscription);
+    if (own !== undefined) this.#setHeads(subscription.topic, [...this.headsOf(subscription.topic), own]);
+  }
+
+  /** Of what is told to one subscription alone. */
+  headsOfOne(subscription: Subscription, topic: number): readonly Buffer[] {
+    const own = topic === subscription.topic ? this.#headOf(subscription) : undefined;
+    return own === undefined ? NONE : [own];
   }
 
   headsOf(topic: number): readonly Buffer[] {
     return this.#headsByTopic.get(topic) ?? NONE;
+  }
+
+  #headOf({ id, destination }: Subscription): Buffer | undefined {
+    return this.#byKey.get(keyOf(id, destination))?.head;
+  }
+
+  #setHeads(topic: number, heads: Buffer[]): void {
+    if (heads.length > 0) this.#headsByTopic.set(topic, heads);
+    else this.#headsByTopic.delete(topic);
   }
 }
 

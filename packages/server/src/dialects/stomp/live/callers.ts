@@ -1,0 +1,52 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { Caller } from "../../../core/caller.ts";
+import type { Credentials, Identity } from "../../../http/identity.ts";
+import type { Opening } from "../sockjs/routes.ts";
+
+/** What of the request that opened a connection says who it is for; the rest need not be kept. */
+export function openingOf({ headers, query }: Opening): Opening {
+  const { authorization } = headers;
+  const userId = headers["x-user-id"];
+  return {
+    headers: {
+      ...(authorization !== undefined && { authorization }),
+      ...(userId !== undefined && { "x-user-id": userId }),
+    },
+    query,
+  };
+}
+
+/**
+ * Who connects, by a token of its CONNECT, its URL or its opening request: this dialect's document wants one in every
+ * mode. Where there are two they must be one user's.
+ */
+export async function connectedCaller(
+  identity: Identity,
+  opening: Opening,
+  connect: ReadonlyMap<string, string>,
+): Promise<Caller & { readonly userId: string }> {
+  const { headers, query } = opening;
+  const authorization = connect.get("Authorization") ?? connect.get("authorization");
+  const token = connect.get("token");
+  const shown = authorization ?? (token === undefined ? undefined : `Bearer ${token}`);
+  const isOpeningProof =
+    headers.authorization !== undefined || query.token !== undefined || query.access_token !== undefined;
+  if (shown === undefined && !isOpeningProof) throw new Refusal("unauthenticated", "A token is required");
+  const opened = isOpeningProof ? await callerOf(identity, { headers, query }) : null;
+  if (shown === undefined) return opened as Caller & { readonly userId: string };
+  const caller = await callerOf(identity, { headers: { ...headers, authorization: shown }, query });
+  if (opened !== null && opened.userId !== caller.userId) {
+    throw new Refusal("forbidden", "CONNECT speaks for another user than the connection was opened for");
+  }
+  return caller;
+}
+
+async function callerOf(
+  identity: Identity,
+  credentials: Credentials,
+): Promise<Caller & { readonly userId: string }> {
+  const caller = await identity.identify({ ...credentials, socket: true });
+  const { userId } = caller;
+  if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
+  return { ...caller, userId };
+}

@@ -1,0 +1,106 @@
+import type { Event, Signal } from "@parlance/protocol/events.ts";
+import type { Codec } from "../../../delivery/outlet.ts";
+import type { HeaderList } from "../frames/encode.ts";
+import { type StompVersion, VERSIONS } from "../frames/version.ts";
+import { encodeHeaders, encodeMessage } from "../session/messages.ts";
+import { messageOf, presenceOf } from "../shapes.ts";
+import type { Spelling } from "../transport.ts";
+import {
+  conversationUpdateOf,
+  entryUpdateOf,
+  messageUpdateOf,
+  reactionOf,
+  reactionStateOf,
+  receiptBroadcastOf,
+  typingOf,
+} from "./told.ts";
+import { destinationOf, TOPICS, type TopicName } from "./topics.ts";
+
+export interface Message {
+  readonly topic: TopicName;
+  readonly id: string;
+  readonly body: object;
+  readonly headers?: HeaderList;
+  readonly isBare?: boolean;
+}
+
+/** The words of all who speak one version over one kind of transport. */
+export interface StompCodec extends Codec {
+  message(message: Message): Buffer;
+}
+
+export type Codecs = (version: StompVersion, spelling: Spelling) => StompCodec;
+
+const SPELLINGS: readonly Spelling[] = ["plain", "json"];
+
+/** @param maxFileSizeMb the server's own limit */
+export function createCodecs(maxFileSizeMb: number): Codecs {
+  const codecs = new Map(
+    VERSIONS.flatMap((version) =>
+      SPELLINGS.map((spelling) => [version + spelling, createCodec(version, spelling, maxFileSizeMb)]),
+    ),
+  );
+  return (version, spelling) => codecs.get(version + spelling) as StompCodec;
+}
+
+function createCodec(version: StompVersion, spelling: Spelling, maxFileSizeMb: number): StompCodec {
+  let signals = 0;
+
+  const message = ({ topic, id, body, headers = [], isBare = false }: Message): Buffer =>
+    encodeMessage(version, spelling, {
+      topic: TOPICS[topic],
+      destination: destinationOf(topic),
+      id,
+      contentType: "application/json",
+      headers,
+      isBare,
+      body: JSON.stringify(body),
+    });
+  const told = (topic: TopicName, id: string, body: object): Buffer => message({ topic, id, body });
+
+  function ofEvent(event: Event): Buffer {
+    const tick = `${event.conversationId}-${event.seq}`;
+    switch (event.type) {
+      case "message.stored":
+        return told("messages", String(event.message.id), messageOf(event.message, null));
+      case "reaction.changed":
+        return told("reactions", `r${tick}`, reactionOf(event));
+      case "conversation.changed":
+        return told("updates", `c${tick}`, conversationUpdateOf(event, maxFileSizeMb));
+      case "message.updated": {
+        const update = told("updates", `m${tick}`, messageUpdateOf(event));
+        if (event.change !== undefined) return update;
+        // Caught up with: its reactions may be what has changed. The position stands only before the last of the two.
+        const reactions = { topic: "reactions", id: `r${tick}`, body: reactionStateOf(event) } as const;
+        return Buffer.concat([message({ ...reactions, isBare: true }), update]);
+      }
+    }
+  }
+
+  function ofSignal(signal: Signal): Buffer | null {
+    const id = `s${++signals}`;
+    switch (signal.type) {
+      case "typing":
+        return told("typing", id, typingOf(signal));
+      case "receipt":
+        return signal.read && signal.marks.readMessageId !== null
+          ? told("receipts", id, receiptBroadcastOf(signal.conversationId, signal.marks))
+          : null;
+      case "presence":
+        return told("presence", id, presenceOf({ ...signal, name: null }));
+      case "entry":
+        return told("updates", id, entryUpdateOf(signal.entry, maxFileSizeMb));
+    }
+  }
+
+  return {
+    message,
+    stamp: (position) => encodeHeaders(version, spelling, [["position", position]]),
+    events(events) {
+      const records = events.map(ofEvent);
+      return records.length === 1 ? (records[0] as Buffer) : Buffer.concat(records);
+    },
+    signal: ofSignal,
+    position: () => null,
+  };
+}
