@@ -1,4 +1,4 @@
-import type { Event, Signal } from "@parlance/protocol/events.ts";
+import type { Event, MessageStored, MessageUpdated, Signal } from "@parlance/protocol/events.ts";
 import type { Codec } from "../../../delivery/outlet.ts";
 import type { HeaderList } from "../frames/encode.ts";
 import { type StompVersion, VERSIONS } from "../frames/version.ts";
@@ -58,21 +58,33 @@ function createCodec(version: StompVersion, spelling: Spelling, maxFileSizeMb: n
     });
   const told = (topic: TopicName, id: string, body: object): Buffer => message({ topic, id, body });
 
+  /** What goes before another message of the same tick: only with the last of them is a client told all of it. */
+  const bare = (topic: TopicName, id: string, body: object): Buffer =>
+    message({ topic, id, body, isBare: true });
+  const bareReactions = (event: MessageStored | MessageUpdated): Buffer =>
+    bare("reactions", `r${event.conversationId}-${event.seq}`, reactionStateOf(event));
+  const bareChanges = (event: MessageStored): Buffer[] => [
+    bareReactions(event),
+    bare("updates", `m${event.conversationId}-${event.seq}`, messageUpdateOf(event)),
+  ];
+
   function ofEvent(event: Event): Buffer {
     const tick = `${event.conversationId}-${event.seq}`;
     switch (event.type) {
-      case "message.stored":
-        return told("messages", String(event.message.id), messageOf(event.message, null));
+      case "message.stored": {
+        const { message } = event;
+        const stored = told("messages", String(message.id), messageOf(message, null));
+        // Caught up with and changed since: who goes on with the changes from further back may know how it was.
+        return message.rev === message.seq ? stored : Buffer.concat([...bareChanges(event), stored]);
+      }
       case "reaction.changed":
         return told("reactions", `r${tick}`, reactionOf(event));
       case "conversation.changed":
         return told("updates", `c${tick}`, conversationUpdateOf(event, maxFileSizeMb));
       case "message.updated": {
         const update = told("updates", `m${tick}`, messageUpdateOf(event));
-        if (event.change !== undefined) return update;
-        // Caught up with: its reactions may be what has changed. The position stands only before the last of the two.
-        const reactions = { topic: "reactions", id: `r${tick}`, body: reactionStateOf(event) } as const;
-        return Buffer.concat([message({ ...reactions, isBare: true }), update]);
+        // Caught up with: its reactions may be what has changed.
+        return event.change !== undefined ? update : Buffer.concat([bareReactions(event), update]);
       }
     }
   }

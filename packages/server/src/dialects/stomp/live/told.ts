@@ -3,6 +3,7 @@
 import type { ErrorCode, Refusal } from "@parlance/protocol/errors.ts";
 import type {
   ConversationChanged,
+  MessageStored,
   MessageUpdated,
   ReactionChanged,
   TypingSignal,
@@ -35,7 +36,7 @@ export function reactionOf(event: ReactionChanged) {
 }
 
 /** How many of each there are now, where who set or took away what is no longer known. */
-export function reactionStateOf({ seq, conversationId, message }: MessageUpdated) {
+export function reactionStateOf({ seq, conversationId, message }: MessageStored | MessageUpdated) {
   return {
     messageId: message.id,
     conversationId,
@@ -48,7 +49,9 @@ export function reactionStateOf({ seq, conversationId, message }: MessageUpdated
   };
 }
 
-export function messageUpdateOf({ seq, conversationId, message, change }: MessageUpdated) {
+export function messageUpdateOf(event: MessageStored | MessageUpdated) {
+  const { seq, conversationId, message } = event;
+  const change = event.type === "message.updated" ? event.change : undefined;
   const type =
     message.deletedAt !== null
       ? "message.deleted"
