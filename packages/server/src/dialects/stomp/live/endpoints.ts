@@ -8,9 +8,9 @@ import { FIXED_LIMITS, type SessionLimits, visitMs } from "../session/limits.ts"
 import { StompSession } from "../session/session.ts";
 import { createSockJs, FIXED_SOCKJS_LIMITS, type Opening } from "../sockjs/routes.ts";
 import type { ByteTransport, TransportEvents } from "../transport.ts";
-import { connectedCaller, openingOf } from "./callers.ts";
 import { LiveClient, type LiveParts } from "./client.ts";
 import { createCodecs } from "./codec.ts";
+import { connectedCaller, openingOf } from "./connecting.ts";
 
 export type LiveOptions = Parameters<typeof createOrigins>[0] & {
   readonly trustProxy: Parameters<typeof createClientAddress>[0];

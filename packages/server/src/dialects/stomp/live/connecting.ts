@@ -1,6 +1,7 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../../core/caller.ts";
 import type { Credentials, Identity } from "../../../http/identity.ts";
+import { hasToken } from "../callers.ts";
 import type { Opening } from "../sockjs/routes.ts";
 
 /** What of the request that opened a connection says who it is for; the rest need not be kept. */
@@ -29,8 +30,7 @@ export async function connectedCaller(
   const authorization = connect.get("Authorization") ?? connect.get("authorization");
   const token = connect.get("token");
   const shown = authorization ?? (token === undefined ? undefined : `Bearer ${token}`);
-  const isOpeningProof =
-    headers.authorization !== undefined || query.token !== undefined || query.access_token !== undefined;
+  const isOpeningProof = hasToken(headers, query);
   if (shown === undefined && !isOpeningProof) throw new Refusal("unauthenticated", "A token is required");
   const opened = isOpeningProof ? await callerOf(identity, { headers, query }) : null;
   if (shown === undefined) return opened as Caller & { readonly userId: string };
