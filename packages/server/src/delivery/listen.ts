@@ -10,7 +10,16 @@ import type { Outlet } from "./outlet.ts";
 import type { Session } from "./session.ts";
 
 /** A connection that hears of all its user's conversations. */
-export interface Listening {
+export interface Listening extends Told {
+  /**
+   * Another session for the same connection, as if it listened once more: what one part of it is to be told from
+   * further back than the rest.
+   */
+  beside(outlet: Outlet): Promise<Told>;
+}
+
+/** What is told to a connection, or to a part of it. */
+export interface Told {
   readonly session: Session;
   /** The position of what this connection was told, or will have been when what is kept back is let go. */
   position(): string;
@@ -42,20 +51,11 @@ export function createListen(parts: {
   readonly users: UserDirectory;
 }): Listen {
   const { hub, presence } = parts;
-  return async (caller, outlet) => {
-    const { userId } = caller;
-    if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
-    try {
-      await parts.users.arrive(caller);
-    } catch (error) {
-      refuseStoreError(error);
-    }
-    // In one go with attaching, or many that come at once would all find room.
-    if (!hub.mayAttach(userId)) throw new TooManySessions();
+
+  const attach = async (userId: string, outlet: Outlet): Promise<Told> => {
     const session = await hub.attach(userId, outlet).catch(() => {
       throw new Refusal("unavailable", "The store cannot be reached, try again", 1);
     });
-    presence.opened(userId, session.id);
     return {
       session,
       position: () => hub.horizon.positionOf(session.user),
@@ -74,10 +74,29 @@ export function createListen(parts: {
           refuseStoreError(error);
         }
       },
+      close: () => hub.detach(session),
+    };
+  };
+
+  return async (caller, outlet) => {
+    const { userId } = caller;
+    if (userId === null) throw new Refusal("unauthenticated", "The connection names no user");
+    try {
+      await parts.users.arrive(caller);
+    } catch (error) {
+      refuseStoreError(error);
+    }
+    // In one go with attaching, or many that come at once would all find room.
+    if (!hub.mayAttach(userId)) throw new TooManySessions();
+    const told = await attach(userId, outlet);
+    presence.opened(userId, told.session.id);
+    return {
+      ...told,
+      beside: (other) => attach(userId, other),
       close() {
         const audience = hub.smallConversations(userId);
-        hub.detach(session);
-        presence.closed(userId, session.id, audience);
+        told.close();
+        presence.closed(userId, told.session.id, audience);
       },
     };
   };

@@ -179,7 +179,8 @@ test("CONNECT makes online; who appears offline is so until they say otherwise",
   await quin.until("presence", seen("OFFLINE"));
   const before = quin.told("presence").length;
   await pat.ask("presence", { online: true, deviceType: "web" });
-  await quin.until("presence", seen("ONLINE"), before);
+  const again = await quin.until("presence", seen("ONLINE"), before);
+  expect(again.body).toMatchObject({ userId: "pat", online: true, deviceType: "web", lastSeenAt: null });
   // One's own devices hear it as well.
   await pat.until("presence", seen("OFFLINE"));
   await pat.ask("heartbeat", undefined);

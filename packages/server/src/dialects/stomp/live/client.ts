@@ -1,7 +1,7 @@
 import type { Stored } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../../core/caller.ts";
-import type { Listening } from "../../../delivery/listen.ts";
+import type { Listening, Told } from "../../../delivery/listen.ts";
 import type { EndReason, Outlet } from "../../../delivery/outlet.ts";
 import { readPosition } from "../../../delivery/position.ts";
 import type { DialectParts } from "../../dialect.ts";
@@ -38,12 +38,13 @@ export class LiveClient implements StompClient, Outlet {
   readonly caller: Caller & { readonly userId: string };
   readonly session: StompSession;
   readonly name: string;
+  readonly codec: StompCodec;
   readonly interest = null;
   readonly #echo = new Echo();
   /** Null until it listens. */
   #listening: Listening | null = null;
   /** What one subscription is told before it is as far as the others. */
-  apart: Listening | null = null;
+  apart: Told | null = null;
   #greeting: HeaderList = [];
   #ownMessages = 0;
 
@@ -52,6 +53,7 @@ export class LiveClient implements StompClient, Outlet {
     this.caller = caller;
     this.session = session;
     this.name = caller.userId;
+    this.codec = parts.codecs[session.spelling];
   }
 
   /** Begins to listen. Nothing is subscribed to yet: what is told from here on and not written is not missed. */
@@ -72,10 +74,6 @@ export class LiveClient implements StompClient, Outlet {
 
   get expiresAt(): number | null {
     return this.caller.expiresAt;
-  }
-
-  get codec(): StompCodec {
-    return this.parts.codecs(this.session.version, this.session.spelling);
   }
 
   get queue(): FrameQueue {

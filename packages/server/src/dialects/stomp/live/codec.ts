@@ -1,7 +1,6 @@
 import type { Event, MessageStored, MessageUpdated, Signal } from "@parlance/protocol/events.ts";
 import type { Codec } from "../../../delivery/outlet.ts";
 import type { HeaderList } from "../frames/encode.ts";
-import { type StompVersion, VERSIONS } from "../frames/version.ts";
 import { encodeHeaders, encodeMessage } from "../session/messages.ts";
 import { messageOf, presenceOf } from "../shapes.ts";
 import type { Spelling } from "../transport.ts";
@@ -24,30 +23,26 @@ export interface Message {
   readonly isBare?: boolean;
 }
 
-/** The words of all who speak one version over one kind of transport. */
+/** The words of all who are told over one kind of transport. */
 export interface StompCodec extends Codec {
   message(message: Message): Buffer;
 }
 
-export type Codecs = (version: StompVersion, spelling: Spelling) => StompCodec;
+export type Codecs = Readonly<Record<Spelling, StompCodec>>;
 
-const SPELLINGS: readonly Spelling[] = ["plain", "json"];
+/** Any would do: nothing in our headers needs an escape, which is all that versions differ in here. */
+const VERSION = "1.2";
 
 /** @param maxFileSizeMb the server's own limit */
 export function createCodecs(maxFileSizeMb: number): Codecs {
-  const codecs = new Map(
-    VERSIONS.flatMap((version) =>
-      SPELLINGS.map((spelling) => [version + spelling, createCodec(version, spelling, maxFileSizeMb)]),
-    ),
-  );
-  return (version, spelling) => codecs.get(version + spelling) as StompCodec;
+  return { plain: createCodec("plain", maxFileSizeMb), json: createCodec("json", maxFileSizeMb) };
 }
 
-function createCodec(version: StompVersion, spelling: Spelling, maxFileSizeMb: number): StompCodec {
+function createCodec(spelling: Spelling, maxFileSizeMb: number): StompCodec {
   let signals = 0;
 
   const message = ({ topic, id, body, headers = [], isBare = false }: Message): Buffer =>
-    encodeMessage(version, spelling, {
+    encodeMessage(VERSION, spelling, {
       topic: TOPICS[topic],
       destination: destinationOf(topic),
       id,
@@ -99,7 +94,7 @@ function createCodec(version: StompVersion, spelling: Spelling, maxFileSizeMb: n
           ? told("receipts", id, receiptBroadcastOf(signal.conversationId, signal.marks))
           : null;
       case "presence":
-        return told("presence", id, presenceOf({ ...signal, name: null }));
+        return told("presence", id, presenceOf(signal));
       case "entry":
         return told("updates", id, entryUpdateOf(signal.entry, maxFileSizeMb));
     }
@@ -107,7 +102,7 @@ function createCodec(version: StompVersion, spelling: Spelling, maxFileSizeMb: n
 
   return {
     message,
-    stamp: (position) => encodeHeaders(version, spelling, [["position", position]]),
+    stamp: (position) => encodeHeaders(VERSION, spelling, [["position", position]]),
     events(events) {
       const records = events.map(ofEvent);
       return records.length === 1 ? (records[0] as Buffer) : Buffer.concat(records);

@@ -106,27 +106,25 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map([
     handler(
       Type.Object({
         online: Type.Boolean(),
-        deviceType: Type.Optional(Nullable(Type.String({ maxLength: 255 }))),
+        deviceType: Type.Optional(Nullable(Type.String())),
         browserInfo: Type.Optional(Type.Unknown()),
       }),
-      setPresence,
+      ({ parts, caller, listening }, { body: { online, deviceType } }) =>
+        parts.door.execute(caller, {
+          type: "report-device",
+          sessionId: listening.session.id,
+          online,
+          ...(deviceType !== undefined && { deviceType }),
+        }),
     ),
   ],
-  ["/app/chat.heartbeat", async () => {}],
+  [
+    "/app/chat.heartbeat",
+    async ({ parts, caller, listening }) => {
+      await parts.door.execute(caller, { type: "refresh-device", sessionId: listening.session.id });
+    },
+  ],
 ]);
-
-/** To appear offline is a status that one chooses; who then wants to be seen again is online. */
-async function setPresence(
-  { parts, caller }: LiveClient,
-  { body: { online }, accepted }: Sent<{ readonly online: boolean }>,
-): Promise<void> {
-  if (online) {
-    const [seen] = await parts.door.answer(caller, { type: "read-presence", userIds: [caller.userId] });
-    if (seen?.status !== "offline") return;
-  }
-  const status = online ? "online" : "offline";
-  await parts.door.execute(caller, { type: "set-status", status }, accepted);
-}
 
 export function send(client: LiveClient, frame: Frame, accepted: () => void): Promise<void> {
   const found = HANDLERS.get(frame.headers.get("destination") as string);

@@ -1,6 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { CatchUpReport } from "../../../delivery/catch-up.ts";
-import type { Listening } from "../../../delivery/listen.ts";
+import type { Told } from "../../../delivery/listen.ts";
 import type { Outlet } from "../../../delivery/outlet.ts";
 import type { Position } from "../../../delivery/position.ts";
 import type { Subscription } from "../session/subscriptions.ts";
@@ -20,9 +20,8 @@ export async function resume(
   subscription: Subscription,
   position: Position,
 ): Promise<void> {
-  const { session, parts, caller } = client;
-  session.subscriptions.setApart(subscription);
-  const listening = await parts.listen(caller, outletFor(client, subscription));
+  client.session.subscriptions.setApart(subscription);
+  const listening = await client.listening.beside(outletFor(client, subscription));
   client.apart = listening;
   try {
     await listening.resume({ kind: "position", position }, (report) =>
@@ -39,9 +38,7 @@ export async function resume(
 function outletFor(client: LiveClient, subscription: Subscription): Outlet {
   const { session } = client;
   return {
-    get codec() {
-      return client.codec;
-    },
+    codec: client.codec,
     interest: null,
     write: (records) => session.write(records, subscription),
     get buffered() {
@@ -53,7 +50,7 @@ function outletFor(client: LiveClient, subscription: Subscription): Outlet {
 }
 
 /** Where neither keeps anything back both have been told the same. */
-async function join(client: LiveClient, subscription: Subscription, listening: Listening): Promise<void> {
+async function join(client: LiveClient, subscription: Subscription, listening: Told): Promise<void> {
   const { session: apart } = listening;
   const { session: main } = client.listening;
   do {
@@ -69,7 +66,7 @@ async function join(client: LiveClient, subscription: Subscription, listening: L
 async function finish(
   client: LiveClient,
   { topic }: Subscription,
-  listening: Listening,
+  listening: Told,
   report: CatchUpReport,
 ): Promise<void> {
   const { session } = listening;
@@ -90,7 +87,7 @@ async function finish(
 }
 
 /** What is the caller's own of each conversation: none of it takes a tick. */
-async function tellEntries(client: LiveClient, { session }: Listening, report: CatchUpReport): Promise<void> {
+async function tellEntries(client: LiveClient, { session }: Told, report: CatchUpReport): Promise<void> {
   const own = report.marks.filter((mark) => mark.userId === client.caller.userId);
   const ids = [...new Set([...report.told, ...own.map((mark) => mark.conversationId)])];
   for (let i = 0; i < ids.length && !session.ended; i += ENTRIES_AT_ONCE) {
