@@ -162,7 +162,7 @@ export class Session {
    * @param horizon the hub's now
    */
   hold(horizon: number): void {
-    if (!this.#isHolding) this.#keptSince = horizon;
+    if (!this.isHolding) this.#keptSince = horizon;
     this.#holds++;
   }
 
