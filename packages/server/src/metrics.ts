@@ -1,11 +1,16 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Hub } from "./delivery/hub.ts";
+import type { Follower } from "./follower/follower.ts";
 import type { DrainingWriter } from "./writer/writer.ts";
 
 /** What an operator watches first. No user data in names or labels. */
 export function registerMetrics(
   registry: Registry,
-  parts: { readonly hub: Pick<Hub, "sessionCount">; readonly writer: Pick<DrainingWriter, "waiting"> },
+  parts: {
+    readonly hub: Pick<Hub, "sessionCount">;
+    readonly writer: Pick<DrainingWriter, "waiting">;
+    readonly indexer: Pick<Follower, "behindMs">;
+  },
 ): void {
   new Gauge({
     name: "parlance_sessions",
@@ -21,6 +26,14 @@ export function registerMetrics(
     registers: [registry],
     collect() {
       this.set(parts.writer.waiting());
+    },
+  });
+  new Gauge({
+    name: "parlance_search_behind_seconds",
+    help: "How long the oldest message that search does not find yet had waited at the last look",
+    registers: [registry],
+    collect() {
+      this.set(parts.indexer.behindMs() / 1_000);
     },
   });
 }

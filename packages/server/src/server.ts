@@ -226,7 +226,7 @@ async function startOver(
   });
   const listener = createListener(config, log);
   const metrics = new Registry();
-  registerMetrics(metrics, { hub, writer });
+  registerMetrics(metrics, { hub, writer, indexer });
   listener.addScope(
     sharedRoutes({
       mode: config.mode,

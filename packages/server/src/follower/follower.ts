@@ -16,6 +16,8 @@ export interface FollowerOptions {
 }
 
 export interface Follower {
+  /** How long the oldest of what its consumer has to do had waited when it last looked; 0 where another process does it. */
+  behindMs(): number;
   /** Finishes what is under way and lets another process go on at once. */
   stop(): Promise<void>;
 }
@@ -38,6 +40,7 @@ export function startFollower(options: FollowerOptions): Follower {
   const { store, consumer, holder, log, isBusy } = options;
   const { pollMs = POLL_MS, leaseMs = LEASE_MS, maxTicks = MAX_TICKS } = options;
   let stopped = false;
+  let behindMs = 0;
   let wake = (): void => {};
 
   const rest = (ms: number): Promise<void> =>
@@ -74,6 +77,7 @@ export function startFollower(options: FollowerOptions): Follower {
   /** One round; resolves with how long to rest after it. */
   const round = async (): Promise<number> => {
     const work = await store.next(consumer.name, holder, { leaseMs, ticks: maxTicks });
+    behindMs = work?.behindMs ?? 0;
     if (work === null) return Math.min(leaseMs / 2, LONGEST_REST_MS);
     const { ranges } = work.batch;
     if (ranges.length === 0) return pollMs;
@@ -104,6 +108,7 @@ export function startFollower(options: FollowerOptions): Follower {
   const running = run();
 
   return {
+    behindMs: () => behindMs,
     async stop() {
       stopped = true;
       wake();

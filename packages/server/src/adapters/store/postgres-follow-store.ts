@@ -1,7 +1,7 @@
 import type { FollowBatch, FollowStore, TickRange } from "../../core/ports/follow.ts";
 import type { Query } from "./line.ts";
 
-const NEXT = `select held, conversation_ids as ids, sinces, throughs, epoch_ms(oldest) as oldest
+const NEXT = `select held, conversation_ids as ids, sinces, throughs, coalesce(behind_ms, 0) as "behindMs"
   from next_ranges($1, $2, $3, $4)`;
 
 const SETTLE = "select settle_ranges($1, $2, $3, $4, $5)";
@@ -33,7 +33,7 @@ export function createFollowStore(query: Query): FollowStore {
     async next(consumer, holder, { leaseMs, ticks }) {
       const [row] = await query<NextRow>(NEXT, [consumer, holder, leaseMs, ticks]);
       if (row?.held !== true) return null;
-      return { batch: { consumer, holder, ranges: rangesOf(row) }, oldest: row.oldest };
+      return { batch: { consumer, holder, ranges: rangesOf(row) }, behindMs: row.behindMs };
     },
     async settle(batch) {
       await query(SETTLE, settlement(batch));
@@ -52,7 +52,7 @@ interface NextRow {
   readonly ids: readonly number[] | null;
   readonly sinces: readonly number[];
   readonly throughs: readonly number[];
-  readonly oldest: number | null;
+  readonly behindMs: number;
 }
 
 function rangesOf({ ids, sinces, throughs }: NextRow): TickRange[] {

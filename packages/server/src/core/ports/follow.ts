@@ -57,6 +57,6 @@ export interface FollowStore {
 
 export interface FollowWork {
   readonly batch: FollowBatch;
-  /** Since when the oldest of it waits (epoch ms); null where there is nothing to do. */
-  readonly oldest: number | null;
+  /** How long the oldest of it has waited; 0 where there is nothing to do. */
+  readonly behindMs: number;
 }

@@ -74,7 +74,7 @@ end $$;
 -- have p_ticks ticks or little more, the last one cut. Not held: another process does its work.
 create function next_ranges(
   p_consumer text, p_holder text, p_lease_ms bigint, p_ticks bigint,
-  out held boolean, out conversation_ids bigint[], out sinces bigint[], out throughs bigint[], out oldest timestamptz
+  out held boolean, out conversation_ids bigint[], out sinces bigint[], out throughs bigint[], out behind_ms bigint
 ) language plpgsql volatile as $$
 declare
   is_mine boolean;
@@ -94,8 +94,9 @@ begin
     return;
   end if;
   perform take_moves();
-  select array_agg(w.conversation_id), array_agg(w.since), array_agg(least(w.through, w.since + p_ticks)), min(w.pending_at)
-  into conversation_ids, sinces, throughs, oldest
+  select array_agg(w.conversation_id), array_agg(w.since), array_agg(least(w.through, w.since + p_ticks)),
+         (extract(epoch from clock_timestamp() - min(w.pending_at)) * 1000)::bigint
+  into conversation_ids, sinces, throughs, behind_ms
   from (
     select r.*, sum(r.through - r.since) over (order by r.pending_at, r.conversation_id rows between unbounded preceding and 1 preceding) as before
     from (select * from follower_ranges r where r.consumer = p_consumer order by r.pending_at limit p_ticks) r) w
