@@ -118,6 +118,8 @@ function hoisted(schema: object, schemas: Record<string, object>): object {
     : Object.fromEntries(Object.entries(schema).map(([name, part]) => [name, hoistedPart(part, schemas)]));
   const { title } = schema as { readonly title?: unknown };
   if (typeof title !== "string") return copy;
+  const before = schemas[title] ?? copy;
+  if (JSON.stringify(before) !== JSON.stringify(copy)) throw new Error(`two schemas are called ${title}`);
   schemas[title] = copy;
   return { $ref: `#/components/schemas/${title}` };
 }
