@@ -126,14 +126,20 @@ type UseCase<C extends Command> = (
 ) => Promise<ResultOf<C>>;
 
 export function createDoor(parts: Parts): Door {
+  /** Not the deactivated. Whoever is known does not wait for that. */
+  const letIn = <R>(caller: Caller, go: () => Promise<R>): Promise<R> => {
+    const admitted = parts.users.admit(caller);
+    return (admitted === undefined ? go() : admitted.then(go)).catch(refuseStoreError);
+  };
+
   return {
     execute: <C extends Command>(caller: Caller, command: C, accepted?: () => void) => {
       const useCase = COMMANDS[command.type] as UseCase<C>;
-      return useCase(parts, caller, command, accepted).catch(refuseStoreError);
+      return letIn(caller, () => useCase(parts, caller, command, accepted));
     },
     answer: <Q extends Query>(caller: Caller, query: Q) => {
       const useCase = QUERIES[query.type] as (parts: Parts, caller: Caller, query: Q) => Promise<AnswerOf<Q>>;
-      return useCase(parts, caller, query).catch(refuseStoreError);
+      return letIn(caller, () => useCase(parts, caller, query));
     },
   };
 }

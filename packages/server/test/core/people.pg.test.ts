@@ -239,6 +239,12 @@ test("the deactivated are refused from the next request on, until they are activ
   expect(heard[0]).toMatchObject({ kind: "user-changed", userId: "dea", deactivated: true });
   const speak = () => door.execute(asUser("dea"), { type: "set-typing", conversationId, typing: true });
   await expect(speak()).rejects.toMatchObject({ code: "unauthenticated" });
+  await expect(
+    door.answer(asUser("dea"), { type: "read-history", conversationId, before: null, limit: 1 }),
+  ).rejects.toMatchObject({ code: "unauthenticated" });
+  await expect(
+    door.execute(asUser("dea"), { type: "mark-read", conversationId, messageId: null }),
+  ).rejects.toMatchObject({ code: "unauthenticated" });
   await expect(arrive("dea", "Dea")).rejects.toMatchObject({ code: "unauthenticated" });
   // Whoever names them has not made them known.
   await door.execute(asUser("bob"), { type: "block-user", userId: "dea", blocked: true });

@@ -42,6 +42,10 @@ test("names come with the tokens; a token may stand in the query as well", async
   }
 });
 
+test("the API's description needs a token too", async () => {
+  for (const path of ["/docs", "/docs/openapi.json"]) expect((await server.request(path)).status).toBe(401);
+});
+
 test("who is unknown cannot be named, where users are imported", async () => {
   const ann = person("ann");
   expect((await ann.post("/conversations/direct/stranger")).status).toBe(404);

@@ -234,7 +234,13 @@ describe("presence", () => {
       { userId: 2, online: true },
       { userId: 1, ...offline },
     ]);
+    const online = async (person: Person) => {
+      const { body } = await person.get("/presence?limit=1");
+      return body.data.items.map((item: { userId: unknown }) => item.userId);
+    };
     const stranger = await personOf(server, api, "stranger");
+    expect([await online(one), await online(two), await online(stranger)]).toEqual([[2], [], []]);
+    expect((await one.get("/presence?cursor=x")).status).toBe(400);
     expect((await stranger.get("/presence/2")).body.data).toMatchObject({ userId: 2, ...offline });
     expect((await one.get("/presence/2")).body.data).toMatchObject({ userId: 2, online: true });
     expect((await two.put("/presence/status", { status: "DND" })).body.data).toMatchObject({

@@ -18,11 +18,13 @@ export async function setTyping(
 }
 
 export async function setStatus(
-  { presence }: Pick<Parts, "presence">,
+  { presence, users }: Pick<Parts, "presence" | "users">,
   caller: Caller,
   { status }: SetStatus,
   accepted?: () => void,
 ): Promise<undefined> {
+  const arrival = users.arrive(caller);
+  if (arrival instanceof Promise) await arrival;
   const storing = presence.setStatus(actingUser(caller), status);
   // One that comes soon after another is stored only when its time has come; nothing else waits for that.
   accepted?.();

@@ -19,6 +19,8 @@ interface KnownUser {
 export interface UserDirectory {
   /** Makes sure that the caller has a row, under the name it came with. Refuses the deactivated. Gives the name, at once where it is known. */
   arrive(caller: Caller): string | null | Promise<string | null>;
+  /** Refuses the deactivated, and makes nobody known who was not; nothing to wait for where that is known. */
+  admit(caller: Caller): Promise<void> | undefined;
   /** Of somebody who has just arrived. */
   avatarOf(userId: string): string | null;
   /** Makes sure that people whom a caller names exist, or refuses with `not_found`. */
@@ -59,12 +61,19 @@ export function createUserDirectory(options: {
   });
 
   const firstArrival = async (userId: string, name: string | null): Promise<string | null> => {
-    const record = await welcome({ id: userId, name });
-    if (record?.deactivated) throw new Refusal("unauthenticated", "The user is deactivated");
-    const found = record?.name ?? null;
-    names.set(userId, { name: found, given: name, avatarUrl: record?.avatarUrl ?? null });
-    return found;
+    const record = (await welcome({ id: userId, name })) as UserRecord;
+    if (record.deactivated) throw deactivated();
+    remember(record, name);
+    return record.name;
   };
+  const look = createGather(
+    async (ids: readonly string[]) => new Map((await store.find(ids)).map((user) => [user.id, user])),
+  );
+  const remember = (
+    { id, name, avatarUrl }: Pick<UserRecord, "id" | "name" | "avatarUrl">,
+    given: string | null,
+  ) => names.set(id, { name, given, avatarUrl });
+  const deactivated = () => new Refusal("unauthenticated", "The user is deactivated");
 
   return {
     arrive({ userId, name }) {
@@ -74,6 +83,14 @@ export function createUserDirectory(options: {
         return known.name;
       }
       return firstArrival(userId, name);
+    },
+
+    admit({ userId }) {
+      if (userId === null || names.get(userId) !== undefined) return undefined;
+      return look(userId).then((record) => {
+        if (record?.deactivated) throw deactivated();
+        if (record !== undefined) remember(record, null);
+      });
     },
 
     avatarOf: (userId) => names.get(userId)?.avatarUrl ?? null,
@@ -96,7 +113,7 @@ export function createUserDirectory(options: {
       for (const id of strangers) {
         const user = known.get(id);
         if (user?.deactivated === true) continue;
-        names.set(id, { name: user?.name ?? null, given: null, avatarUrl: user?.avatarUrl ?? null });
+        remember(user ?? { id, name: null, avatarUrl: null }, null);
       }
     },
 
