@@ -102,6 +102,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
   "POST /messages/{id}/pin": { path: on("/pin"), statuses: statuses(404, 404, 403, 200, 200, 401) },
   "DELETE /messages/{id}/pin": { path: on("/pin"), statuses: statuses(404, 404, 403, 200, 200, 401) },
   "GET /conversations/{id}/pins": { path: at("/pins"), statuses: READS },
+  "GET /search": { path: fixed("/search?query=x"), statuses: anybody(200) },
+  "GET /conversations/{id}/messages/search": { path: at("/messages/search?query=x"), statuses: READS },
   "GET /conversations/{id}/attachments": { path: at("/attachments"), statuses: READS },
 
   "GET /messages/{id}/reactions": { path: on("/reactions"), statuses: MAY_SEE },

@@ -438,6 +438,47 @@ describe("reading", () => {
   });
 });
 
+describe("search", () => {
+  test("by words, in one conversation and in all of one's own, page by page", async () => {
+    const mine = await groupOf(one, [two]);
+    const others = await groupOf(one, [eve]);
+    const said = [
+      await say(one, mine, "the Zürich plan"),
+      await say(two, mine, "plan for ZURICH, part two"),
+      await say(one, others, "zurich, secretly"),
+    ].map((message) => message.id);
+    const found = async (person: Person, path: string) => {
+      const { body } = await person.get(path);
+      return body.data.items.map((message: { id: number }) => said.indexOf(message.id));
+    };
+    await expect.poll(() => found(one, "/search?query=zurich"), { timeout: 10_000 }).toEqual([2, 1, 0]);
+    expect(await found(two, "/search?query=zurich")).toEqual([1, 0]);
+    expect(await found(two, `/conversations/${mine}/messages/search?query=zurich%20plan`)).toEqual([1, 0]);
+    expect(await found(two, '/search?query="zurich%20plan"')).toEqual([0]);
+    expect(await found(two, "/search?query=")).toEqual([]);
+    const { nextCursor } = (await one.get("/search?query=zur&limit=2")).body.data;
+    expect(await found(one, `/search?query=zur&limit=2&cursor=${nextCursor}`)).toEqual([0]);
+    await one.delete(`/messages/${said[0]}`);
+    expect(await found(two, "/search?query=zurich")).toEqual([1]);
+    for (const query of [
+      "",
+      `?query=${"x".repeat(201)}`,
+      "?query=%00",
+      "?query=x&cursor=x",
+      "?query=x&limit=0",
+    ]) {
+      expect((await one.get(`/search${query}`)).status, query).toBe(400);
+      expect((await one.get(`/conversations/${mine}/messages/search${query}`)).status, query).toBe(400);
+    }
+    // What is quoted or escaped for a database is only a text here.
+    for (const text of ["' or 1=1 --", "%", "_", "(a+)+$", "& ! : *"]) {
+      const { status, body } = await two.get(`/search?query=${encodeURIComponent(text)}`);
+      expect(status, text).toBe(200);
+      for (const { conversationId } of body.data.items) expect(conversationId).not.toBe(others);
+    }
+  });
+});
+
 test("a removal against sends: what was answered 201 is stored, and nothing else", async () => {
   const id = await groupOf(one, [two]);
   let isRemoved = false;

@@ -2,12 +2,13 @@ import type { InboxList, InboxPage } from "@parlance/protocol/queries.ts";
 import { Type } from "typebox";
 import type { Caller } from "../../../core/caller.ts";
 import type { App } from "../../../http/app.ts";
+import { idempotencyKeyOf } from "../../../http/header-text.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId, readUserId, Spelled } from "../ids.ts";
 import { Conversation, Nullable } from "../shapes.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { created, ok, okOrCreated, Page } from "./replies.ts";
-import { keyOf, limitOf, PageQuery, peopleOf, userOf } from "./request.ts";
+import { limitOf, PageQuery, peopleOf, userOf } from "./request.ts";
 import type { Rest } from "./rest.ts";
 
 const tags = ["Conversations"];
@@ -126,7 +127,7 @@ export function addConversations(app: App, { door, show, callerOf }: Rest): void
         description,
         avatarUrl,
         settings: settingsOf(request.body),
-        idempotencyKey: keyOf(request),
+        idempotencyKey: idempotencyKeyOf(request.headers),
       });
       return reply.code(201).send(envelope(await show.conversation(caller, conversationId)));
     },
@@ -148,7 +149,7 @@ export function addConversations(app: App, { door, show, callerOf }: Rest): void
         type: "open-conversation",
         userIds: [userOf(caller), readUserId(request.params.userId)],
         name: null,
-        idempotencyKey: keyOf(request),
+        idempotencyKey: idempotencyKeyOf(request.headers),
       });
       return reply
         .code(opened.created ? 201 : 200)

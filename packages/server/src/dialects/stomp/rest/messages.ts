@@ -1,13 +1,14 @@
 import type { MessageReference } from "@parlance/protocol/queries.ts";
 import { Type } from "typebox";
 import type { App } from "../../../http/app.ts";
+import { idempotencyKeyOf } from "../../../http/header-text.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId, readMessageId } from "../ids.ts";
 import { readSend, SendRequest } from "../send.ts";
 import { ChatMessage } from "../shapes.ts";
 import { ConversationParams } from "./conversations.ts";
 import { created, Envelope, ok } from "./replies.ts";
-import { keyOf, Limit, limitOf, userOf } from "./request.ts";
+import { Limit, limitOf, userOf } from "./request.ts";
 import type { Rest } from "./rest.ts";
 
 const tags = ["Messages"];
@@ -83,7 +84,7 @@ export function addMessages(app: App, { door, show, callerOf, locate }: Rest): v
         readSend(request.body, {
           conversationId: readConversationId(request.params.id),
           senderId: userOf(caller),
-          key: keyOf(request),
+          key: idempotencyKeyOf(request.headers),
         }),
       );
       const message = await door.answer(caller, {

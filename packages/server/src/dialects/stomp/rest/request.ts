@@ -1,5 +1,4 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
-import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { Caller } from "../../../core/caller.ts";
 import { readUserId, type Spelled } from "../ids.ts";
@@ -13,12 +12,6 @@ const MAX_LIMIT = 200;
 /** How many to give where so many are wanted: too many are capped. */
 export function limitOf({ limit = DEFAULT_LIMIT }: { readonly limit?: number }): number {
   return Math.min(limit, MAX_LIMIT);
-}
-
-/** What another request with the same key was sent as before finds its result. */
-export function keyOf({ headers }: FastifyRequest): string | null {
-  const key = headers["idempotency-key"];
-  return typeof key === "string" ? key : null;
 }
 
 /** The user whose things are asked for. */

@@ -14,6 +14,7 @@ import { addParticipants } from "./participants.ts";
 import { addPresence } from "./presence.ts";
 import { addReactions } from "./reactions.ts";
 import { addReading } from "./reading.ts";
+import { addSearch } from "./search.ts";
 import { createShow, type Show } from "./show.ts";
 import { addUsers } from "./users.ts";
 
@@ -56,6 +57,7 @@ export function restScope(
       addReading(app, rest);
       addMessages(app, rest);
       addMessageDetails(app, rest);
+      addSearch(app, rest);
       addReactions(app, rest);
       addPresence(app, rest);
       addUsers(app, rest);
