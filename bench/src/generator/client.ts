@@ -25,6 +25,7 @@ export class Client {
 
   /** Resolves when the server has said that the connection is ready. */
   static async connect(port: number, driver: Driver, user: string): Promise<Client> {
+    const token = (await driver.tokenOf?.(port, user)) ?? "";
     const socket = await BareSocket.open(port, driver.upgradePath(user));
     const client = new Client(user, port, socket, driver);
     const ready = driver.readyOnOpen ? undefined : client.#expect("ready");
@@ -32,7 +33,7 @@ export class Client {
       (payload) => client.#text(payload),
       (reason) => client.#ended(reason),
     );
-    for (const text of driver.hello(user)) socket.sendText(text);
+    for (const text of driver.hello(user, token)) socket.sendText(text);
     await ready;
     return client;
   }

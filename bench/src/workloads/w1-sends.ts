@@ -109,6 +109,7 @@ export async function w1Sends(context: Context, ours: Peer): Promise<void> {
   await alternate(context, [
     served(context, ours, [many, some, one, ...open]),
     served(context, inDialect(ours, "socketio"), [many]),
+    served(context, inDialect(ours, "stomp"), [many]),
     bare(context, many),
     served(context, naiveWsPool, [many, ...open.slice(0, 1)]),
     served(context, naiveWsOne, [many, one]),

@@ -55,7 +55,8 @@ async function alternate(context: Context, peers: readonly Peer[]): Promise<void
 
 /** What one more listener costs. Ours are stored before they are told; the baselines store nothing. */
 export async function w2FanOut(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, inDialect(ours, "socketio"), inDialect(ours, "sse"), bareWs, bareSocketio]);
+  const dialects = (["socketio", "sse", "stomp"] as const).map((name) => inDialect(ours, name));
+  await alternate(context, [ours, ...dialects, bareWs, bareSocketio]);
 }
 
 export async function w2Compared(context: Context, ours: readonly Peer[]): Promise<void> {

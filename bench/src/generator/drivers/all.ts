@@ -3,6 +3,7 @@ import { naiveSocketioDriver } from "./naive-socketio.ts";
 import { naiveWsDriver } from "./naive-ws.ts";
 import { socketioDriver } from "./socketio.ts";
 import { sseDriver } from "./sse.ts";
+import { stompDriver } from "./stomp.ts";
 import { websocketDriver } from "./websocket.ts";
 
 /** A further dialect is measured by adding its driver here and its name to `DriverName`. */
@@ -10,6 +11,7 @@ export const DRIVERS: Readonly<Record<DriverName, Driver>> = {
   websocket: websocketDriver,
   socketio: socketioDriver,
   sse: sseDriver,
+  stomp: stompDriver,
   "naive-ws": naiveWsDriver,
   "naive-socketio": naiveSocketioDriver,
 };

@@ -17,8 +17,10 @@ export type Driver = {
   /** Whether the peer promises an order at all; a fault of order fails a run only then. */
   readonly ordered: boolean;
   upgradePath(user: string): string;
+  /** Where the peer wants a token of everybody. */
+  tokenOf?(port: number, user: string): Promise<string>;
   /** Text frames to send as soon as the socket is open. */
-  hello(user: string): readonly string[];
+  hello(user: string, token: string): readonly string[];
   /** Text frames after which the server tells what is live at once, and no longer waits for a resume. */
   readonly wake: readonly string[];
   /** True when the socket is ready at once, without a frame that says so. */
@@ -38,7 +40,7 @@ export type Driver = {
   decode(payload: Buffer): Decoded;
 };
 
-export type DriverName = "websocket" | "socketio" | "sse" | "naive-ws" | "naive-socketio";
+export type DriverName = "websocket" | "socketio" | "sse" | "stomp" | "naive-ws" | "naive-socketio";
 
 /** The number of a message stands in its text and in its id as `~` and eight digits; nothing else holds a `~`. */
 export function mark(number: number): string {
