@@ -138,7 +138,8 @@ export class Session {
     if (first === undefined) return;
     const { codec, interest } = this.outlet;
     if (codec.stamp !== undefined) {
-      this.#tellStamped(codec, codec.stamp, shared ?? new SharedFrames(events));
+      const isHeard = interest === null || interest.hears(first.conversationId);
+      this.#tellStamped(codec, codec.stamp, shared ?? new SharedFrames(events), isHeard);
       return;
     }
     if (interest === null || interest.hears(first.conversationId)) {
@@ -151,10 +152,16 @@ export class Session {
     if (frames !== null) this.push(frames);
   }
 
-  #tellStamped(codec: Codec, stamp: (position: string) => string, shared: SharedFrames): void {
+  /** What is not heard counts as told: a position is of all there is. */
+  #tellStamped(
+    codec: Codec,
+    stamp: (position: string) => string,
+    shared: SharedFrames,
+    isHeard: boolean,
+  ): void {
     const { frames, position } = shared.stamped(codec, stamp, this.#position);
     this.#position = position;
-    if (frames !== null) this.push(frames);
+    if (frames !== null && isHeard) this.push(frames);
   }
 
   /**

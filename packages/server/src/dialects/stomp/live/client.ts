@@ -2,7 +2,7 @@ import type { Stored } from "@parlance/protocol/commands.ts";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../../core/caller.ts";
 import type { Listening, Told } from "../../../delivery/listen.ts";
-import type { EndReason, Outlet } from "../../../delivery/outlet.ts";
+import type { EndReason, Interest, Outlet } from "../../../delivery/outlet.ts";
 import { readPosition } from "../../../delivery/position.ts";
 import type { DialectParts } from "../../dialect.ts";
 import type { HeaderList } from "../frames/encode.ts";
@@ -15,7 +15,7 @@ import { send } from "./destinations.ts";
 import { Echo } from "./echo.ts";
 import { resume } from "./resume.ts";
 import { errorOf, INVALID_POSITION } from "./told.ts";
-import { RESUMABLE, topicOf } from "./topics.ts";
+import { HEARD, RESUMABLE, topicOf } from "./topics.ts";
 
 export interface LiveParts extends Pick<DialectParts, "door" | "listen" | "identity" | "log"> {
   readonly codecs: Codecs;
@@ -39,7 +39,11 @@ export class LiveClient implements StompClient, Outlet {
   readonly session: StompSession;
   readonly name: string;
   readonly codec: StompCodec;
-  readonly interest = null;
+  /** Who has subscribed to nothing that is told of conversations is told none of it: it waits for nobody. */
+  readonly interest: Interest = {
+    hears: () => HEARD.some((topic) => this.session.subscriptions.headsOf(topic).length > 0),
+    wants: () => false,
+  };
   readonly #echo = new Echo();
   /** Null until it listens. */
   #listening: Listening | null = null;

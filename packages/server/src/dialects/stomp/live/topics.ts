@@ -19,10 +19,6 @@ const BY_DESTINATION: ReadonlyMap<string, number> = new Map(
   Object.entries(TOPICS).map(([name, topic]) => [PREFIX + name, topic]),
 );
 
-export function topicOf(destination: string): number | null {
-  return BY_DESTINATION.get(destination) ?? null;
-}
-
 /** Of these what was missed is told to who subscribes with a position; the others are of the moment. */
 export const RESUMABLE: ReadonlySet<number> = new Set([
   TOPICS.messages,
@@ -30,3 +26,10 @@ export const RESUMABLE: ReadonlySet<number> = new Set([
   TOPICS.reactions,
   TOPICS.receipts,
 ]);
+
+/** What conversations tell. */
+export const HEARD: readonly number[] = [...RESUMABLE, TOPICS.typing];
+
+export function topicOf(destination: string): number | null {
+  return BY_DESTINATION.get(destination) ?? null;
+}
