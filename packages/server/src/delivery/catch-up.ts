@@ -114,7 +114,8 @@ async function tellAll(
     await tellStretch(reader, session, moved, since, through);
     told.push(moved.conversationId);
     if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
-    else if (!session.ended) hub.noteCaughtUp(session.userId, moved.conversationId, through);
+    else if (!session.ended && session.receives(moved.conversationId))
+      hub.noteCaughtUp(session.userId, moved.conversationId, through);
   }
   const toldTo = (id: number): number => floors.get(id) ?? hub.clockFor(session.userId, id);
   if (wish.kind === "clocks" && wish.alone) {

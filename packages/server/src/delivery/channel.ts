@@ -166,7 +166,7 @@ export class Channel {
       let reached = false;
       for (const session of user.sessions) {
         session.deliver(told.events, told.shared);
-        reached ||= !session.ended && !all.shared.isOrigin(session.id) && session.hears(this.id);
+        reached ||= !session.ended && !all.shared.isOrigin(session.id) && session.receives(this.id);
       }
       const isOwn = authors.size === 1 && authors.has(user.id);
       if (reached && delivered > 0 && !isOwn) this.#host.noteDelivered(this.id, user.id, delivered);

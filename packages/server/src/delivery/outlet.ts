@@ -22,6 +22,8 @@ export type EndReason = "slow_consumer" | "restart" | "expired" | "deactivated";
 /** Which conversations one connection wants to hear, where that is not all of its user's. */
 export interface Interest {
   hears(conversationId: number): boolean;
+  /** Whether messages are among what it hears, so that they count as delivered. Absent: they are. */
+  readonly receives?: () => boolean;
   /** Whether it is told this of a conversation that it does not hear. */
   wants(event: Event): boolean;
 }

@@ -81,6 +81,11 @@ export class Session {
     return this.outlet.interest?.hears(conversationId) ?? true;
   }
 
+  /** Whether messages of it reach this connection. */
+  receives(conversationId: number): boolean {
+    return this.hears(conversationId) && (this.outlet.interest?.receives?.() ?? true);
+  }
+
   /** Queues frames of this session's own: answers, catch-up. */
   push(frames: Buffer): void {
     if (this.#ended) return;

@@ -1,7 +1,8 @@
+import { spellPrefixed } from "@parlance/protocol/ids.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectOtherNode, type OtherNode } from "../support/other-node.ts";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
-import { connect } from "../support/socket.ts";
+import { connect, type Received, say } from "../support/socket.ts";
 import { conversationOf, openLive } from "./support/live-client.ts";
 
 /** What is sent and what is heard, through the real server. */
@@ -155,6 +156,20 @@ test("edits, deletions, pins, people and settings are updates; reactions and rec
     message: { id, content: null, isDeleted: true },
   });
   await socket.close();
+});
+
+test("a message counts as delivered to who has subscribed to messages", async () => {
+  const conversation = await conversationOf(server, ["lea", "max"]);
+  const lea = await connect(server, { user: "lea" });
+  using max = await openLive(server, "max");
+  for (const topic of ["typing", "updates"]) await max.subscribe(topic);
+  const isMax = ({ event, payload }: Received): boolean => event === "receipt" && payload.user_id === "max";
+  await say(lea, spellPrefixed("conversation", conversation), "unheard");
+  await max.subscribe("messages", { id: "late" });
+  const { seq } = await say(lea, spellPrefixed("conversation", conversation), "heard");
+  await lea.until(isMax, "receipt");
+  expect(lea.frames.filter(isMax).map(({ payload }) => payload.delivered_seq)).toEqual([seq]);
+  await lea.close();
 });
 
 test("typing is told to the others, and ends by itself", async () => {

@@ -15,7 +15,7 @@ import { send } from "./destinations.ts";
 import { Echo } from "./echo.ts";
 import { resume } from "./resume.ts";
 import { errorOf, INVALID_POSITION } from "./told.ts";
-import { HEARD, RESUMABLE, topicOf } from "./topics.ts";
+import { HEARD, RESUMABLE, TOPICS, topicOf } from "./topics.ts";
 
 export interface LiveParts extends Pick<DialectParts, "door" | "listen" | "identity" | "log"> {
   readonly codecs: Codecs;
@@ -43,6 +43,7 @@ export class LiveClient implements StompClient, Outlet {
   readonly interest: Interest = {
     hears: () => HEARD.some((topic) => this.session.subscriptions.headsOf(topic).length > 0),
     wants: () => false,
+    receives: () => this.session.subscriptions.headsOf(TOPICS.messages).length > 0,
   };
   readonly #echo = new Echo();
   /** Null until it listens. */

@@ -39,7 +39,11 @@ function outletFor(client: LiveClient, subscription: Subscription): Outlet {
   const { session } = client;
   return {
     codec: client.codec,
-    interest: null,
+    interest: {
+      hears: () => true,
+      wants: () => true,
+      receives: () => subscription.topic === TOPICS.messages,
+    },
     write: (records) => session.write(records, subscription),
     get buffered() {
       return session.buffered;
