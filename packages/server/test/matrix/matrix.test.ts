@@ -137,14 +137,15 @@ async function crowd(drops: boolean, name: string): Promise<void> {
   const conversation = await directConversation(...people);
   await using open = keeper();
   const clients: {
+    readonly name: string;
     readonly client: MatrixClient;
     readonly listens: boolean;
     readonly hearsItself: boolean;
   }[] = [];
-  for (const { connect: join, listens, hearsItself } of DIALECTS) {
+  for (const { name: dialect, connect: join, listens, hearsItself } of DIALECTS) {
     for (const person of people) {
       const client = open.keep(await join(server, person, [conversation]));
-      clients.push({ client, listens, hearsItself });
+      clients.push({ name: `${dialect} for ${person}`, client, listens, hearsItself });
     }
   }
   const PER_CLIENT = 40;
@@ -177,13 +178,18 @@ async function crowd(drops: boolean, name: string): Promise<void> {
   expect(all.length).toBe(total);
   expect(new Set(all).size).toBe(total);
   expect([...sentBy.values()].reduce((sum, own) => sum + own.size, 0)).toBe(total);
-  for (const { client, listens, hearsItself } of clients) {
+  for (const { name: listener, client, listens, hearsItself } of clients) {
     if (!listens) continue;
     const own = sentBy.get(client);
     const isDue = (id: number): boolean => hearsItself || !own?.has(id);
     const due = all.filter(isDue);
-    await until(client, (heard) => new Set(ids(heard).filter(isDue)).size >= due.length);
-    expect(ids(client.heard).filter(isDue)).toEqual(due);
+    await expect
+      .poll(() => due.filter((id) => !ids(client.heard).includes(id)), {
+        ...PATIENCE,
+        message: `what ${listener} has not heard`,
+      })
+      .toEqual([]);
+    expect(ids(client.heard).filter(isDue), listener).toEqual(due);
   }
 }
 

@@ -45,7 +45,11 @@ export const stomp: MatrixDialect = {
       });
       const opened = client;
       await new Promise<void>((resolve, reject) => {
-        opened.onConnect = () => resolve();
+        opened.onConnect = ({ headers }) => {
+          // Where nothing has come yet it goes on from where it began.
+          for (const topic of TOPICS) if (!since.has(topic)) since.set(topic, headers.position as string);
+          resolve();
+        };
         opened.onStompError = ({ headers }) => reject(new Error(headers.message));
         opened.onWebSocketClose = () => reject(new Error("closed before it was connected"));
         opened.activate();
