@@ -13,6 +13,7 @@ import type {
   Status,
   UserCard,
 } from "./model.ts";
+import type { Webhook, WebhookWish } from "./webhooks.ts";
 
 export interface SendMessage {
   readonly type: "send-message";
@@ -277,6 +278,52 @@ export interface RefreshDevice {
   readonly sessionId: string;
 }
 
+/** What an endpoint that is told of events is set to. */
+export interface WebhookSettings {
+  /** `https://` or `http://`, without credentials. */
+  readonly url: string;
+  /** What it is told of. */
+  readonly events: WebhookWish;
+  /** `whsec_` and base64 of 24 to 64 bytes. */
+  readonly secret: string;
+}
+
+/** Made with a secret of ours where none is given. */
+export interface CreateWebhook extends Omit<WebhookSettings, "secret"> {
+  readonly type: "create-webhook";
+  readonly secret: string | null;
+}
+
+/**
+ * What is left out stays. Another secret is signed with beside the one before, for a day; null makes one. Where it was
+ * disabled, `enabled` lets it hear of what happens from now on.
+ */
+export interface UpdateWebhook extends Partial<Omit<WebhookSettings, "secret">> {
+  readonly type: "update-webhook";
+  readonly webhookId: number;
+  readonly secret?: string | null;
+  readonly enabled?: boolean;
+}
+
+/** With its log of deliveries. */
+export interface DeleteWebhook {
+  readonly type: "delete-webhook";
+  readonly webhookId: number;
+}
+
+/** Tries a delivery again, whatever became of it, with a schedule of its own. */
+export interface ReplayDelivery {
+  readonly type: "replay-delivery";
+  readonly webhookId: number;
+  readonly deliveryId: number;
+}
+
+/** A webhook, and its secret where that has just been set: it is shown this once. */
+export interface WebhookSet {
+  readonly webhook: Webhook;
+  readonly secret: string | null;
+}
+
 /** What a person has not read of a conversation. */
 export interface UnreadCounts {
   readonly unread: number;
@@ -310,6 +357,10 @@ export interface Commands {
   "set-status": [SetStatus, undefined];
   "report-device": [ReportDevice, undefined];
   "refresh-device": [RefreshDevice, undefined];
+  "create-webhook": [CreateWebhook, WebhookSet];
+  "update-webhook": [UpdateWebhook, WebhookSet];
+  "delete-webhook": [DeleteWebhook, undefined];
+  "replay-delivery": [ReplayDelivery, undefined];
 }
 export type CommandName = keyof Commands;
 export type Command = Commands[CommandName][0];

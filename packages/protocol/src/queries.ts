@@ -7,6 +7,7 @@ import type {
   Status,
   UserCard,
 } from "./model.ts";
+import type { Webhook, WebhookDelivery } from "./webhooks.ts";
 
 /** A page of a conversation's messages: of `before`, `after` and `around` at most one is given. */
 export interface ReadHistory {
@@ -410,8 +411,29 @@ export interface SearchPage {
   readonly next: SearchPlace | null;
 }
 
+/** All of them, by id. */
+export interface ReadWebhooks {
+  readonly type: "read-webhooks";
+}
+
+/** What a webhook was told, newest first; what is done is forgotten after a week. */
+export interface ReadDeliveries {
+  readonly type: "read-deliveries";
+  readonly webhookId: number;
+  /** Exclusive, the id of a delivery; null: from the newest. */
+  readonly before: number | null;
+  readonly limit: number;
+}
+
+export interface DeliveryPage {
+  readonly deliveries: readonly WebhookDelivery[];
+  readonly more: boolean;
+}
+
 /** Each query with its answer. */
 export interface Queries {
+  "read-webhooks": [ReadWebhooks, readonly Webhook[]];
+  "read-deliveries": [ReadDeliveries, DeliveryPage];
   "read-history": [ReadHistory, HistoryPage];
   "read-page": [ReadPage, CountedPage];
   "read-inbox": [ReadInbox, InboxPage];

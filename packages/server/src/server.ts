@@ -7,6 +7,8 @@ import { openBlobs } from "./adapters/blobs/open-blobs.ts";
 import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
 import { createFileIntake } from "./adapters/files/file-intake.ts";
 import { loadImages } from "./adapters/files/images.ts";
+import { createPoster, systemResolve } from "./adapters/outgoing/post.ts";
+import { createTargets } from "./adapters/outgoing/targets.ts";
 import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
 import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
@@ -35,6 +37,7 @@ import { createQueueDialect } from "./dialects/queue/dialect.ts";
 import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
 import { createSseDialect } from "./dialects/sse/dialect.ts";
 import { createStompDialect } from "./dialects/stomp/dialect.ts";
+import { webhookDataOf } from "./dialects/stomp/webhook-shapes.ts";
 import { createWebSocketDialect } from "./dialects/websocket/dialect.ts";
 import { startFollower } from "./follower/follower.ts";
 import { createIdentity } from "./http/identity.ts";
@@ -45,6 +48,8 @@ import { createSignedLinks } from "./http/signed-links.ts";
 import { registerMetrics } from "./metrics.ts";
 import { createBot } from "./sandbox/bot.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
+import { startDeliverer } from "./webhooks/deliverer.ts";
+import { DAY_OF_RETRIES } from "./webhooks/schedule.ts";
 import { createWriter } from "./writer/writer.ts";
 
 export interface RunningServer {
@@ -72,6 +77,14 @@ const BUSY_WAITING = 128;
 const FLUSH_MS = 50;
 /** Between two looks for files that no message uses; those of deleted messages go as late as this. */
 const ATTACHMENT_SWEEP_MS = 300_000;
+/** Of one request of a webhook, and how long whoever makes it has for that before another does. */
+const WEBHOOK_TIMEOUT_MS = 10_000;
+const WEBHOOK_LEASE_MS = 30_000;
+const WEBHOOK_POLL_MS = 500;
+/** When the server stops, requests under way get so long: those cut off are made again. */
+const WEBHOOK_DRAIN_MS = 2_000;
+/** An endpoint that has taken nothing for so long is disabled. */
+const WEBHOOK_DISABLE_MS = 24 * 3_600_000;
 
 /** For what is measured and not told: a clock that is set does not go through it. */
 const elapsed = (): number => performance.now();
@@ -160,6 +173,7 @@ async function startOver(
     accessKeyId: config.s3AccessKeyId,
     secretAccessKey: config.s3SecretAccessKey,
   });
+  const webhookTargets = { allowPrivate: config.webhookAllowPrivate === "on", resolve: systemResolve };
   const maxFileBytes = config.maxFileSizeMb * 1024 * 1024;
   const door = createDoor({
     reader: store.reader,
@@ -183,6 +197,8 @@ async function startOver(
     fileLimits: { maxBytes: maxFileBytes, allowedTypes: config.allowedFileTypes },
     contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
     maxParticipants: config.maxParticipants,
+    webhooks: store.webhooks,
+    webhookTargets: createTargets({ ...webhookTargets, ports: config.webhookPorts.map(Number) }),
   });
   const sweep = startSweep({
     hub,
@@ -267,6 +283,19 @@ async function startOver(
     raw.forEach(listener.addRaw);
   }
   const url = await listener.listen();
+  const poster = createPoster({ ...webhookTargets, timeoutMs: WEBHOOK_TIMEOUT_MS });
+  const deliverer = startDeliverer({
+    outbox: store.outbox,
+    post: poster.post,
+    dataOf: (event) => webhookDataOf(event, config.maxFileSizeMb),
+    waits: DAY_OF_RETRIES,
+    disableAfterMs: WEBHOOK_DISABLE_MS,
+    leaseMs: WEBHOOK_LEASE_MS,
+    pollMs: WEBHOOK_POLL_MS,
+    log,
+    now,
+    random: Math.random,
+  });
   bot?.wake().catch((error: unknown) => log.warn({ error }, "the bot does not listen yet"));
 
   return {
@@ -282,6 +311,7 @@ async function startOver(
         : "acknowledged messages survive a crash of the server",
     async drain() {
       const closed = listener.drain(config.drainSeconds * 1_000);
+      const told = deliverer.stop(WEBHOOK_DRAIN_MS);
       await writer.drain();
       await new Promise((done) => setTimeout(done, FLUSH_MS));
       bot?.stop();
@@ -293,6 +323,8 @@ async function startOver(
       await sweep.stop();
       await attachmentSweep.stop();
       await indexer.stop();
+      await told;
+      await poster.close();
       await store.close();
       await embedded?.stop();
     },

@@ -218,6 +218,14 @@ export const OPTIONS = {
     text: "Whether a bot answers in the chats that who names nobody finds in the sse dialect (open mode only).",
     openFallback: "on",
   }),
+  WEBHOOK_ALLOW_PRIVATE: option(choice("on", "off"), "off", {
+    group: "Behaviour",
+    text: "Whether webhooks may go to private addresses, this machine's among them, and to any port.",
+  }),
+  WEBHOOK_PORTS: option(list("ports", isPort), "80,443", {
+    group: "Behaviour",
+    text: "Ports that webhooks may go to.",
+  }),
   HEARTBEAT_SECONDS: option(integer(1, 300), "25", {
     group: "Behaviour",
     text: "Seconds between pings of a connection; one that misses two is closed.",
@@ -294,6 +302,10 @@ function dialects(): Kind<readonly DialectName[]> {
   const names: readonly string[] = DIALECT_NAMES;
   const { expected, parse } = list(`dialects out of ${names.join(", ")}`, (item) => names.includes(item));
   return { expected, parse: (given) => parse(given) as readonly DialectName[] | undefined };
+}
+
+function isPort(given: string): boolean {
+  return /^\d{1,5}$/.test(given) && Number(given) >= 1 && Number(given) <= 65_535;
 }
 
 function isKeySetUrl(given: URL): boolean {

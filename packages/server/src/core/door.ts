@@ -38,6 +38,14 @@ import { blockUser, readBlocks } from "./users/block-user.ts";
 import { deactivateUser } from "./users/deactivate-user.ts";
 import { findUsers, readUsers } from "./users/find-users.ts";
 import { setProfile } from "./users/set-profile.ts";
+import {
+  createWebhook,
+  deleteWebhook,
+  readDeliveries,
+  readWebhooks,
+  replayDelivery,
+  updateWebhook,
+} from "./webhooks/manage-webhooks.ts";
 
 /**
  * The one door: every dialect ends here, or at `listen`. Both reject with a `Refusal` where the caller is told
@@ -88,6 +96,10 @@ const COMMANDS: CommandTable = {
   "set-status": setStatus,
   "report-device": reportDevice,
   "refresh-device": refreshDevice,
+  "create-webhook": createWebhook,
+  "update-webhook": updateWebhook,
+  "delete-webhook": deleteWebhook,
+  "replay-delivery": replayDelivery,
 };
 
 const QUERIES: QueryTable = {
@@ -116,6 +128,8 @@ const QUERIES: QueryTable = {
   "read-files": readFiles,
   "open-attachment": openAttachment,
   "search-messages": searchMessages,
+  "read-webhooks": readWebhooks,
+  "read-deliveries": readDeliveries,
 };
 
 type UseCase<C extends Command> = (

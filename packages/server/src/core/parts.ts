@@ -8,6 +8,8 @@ import type { PeopleStore } from "./ports/people-store.ts";
 import type { Queue } from "./ports/queue.ts";
 import type { Ids, Reader } from "./ports/reader.ts";
 import type { SearchStore } from "./ports/search-store.ts";
+import type { WebhookRegister } from "./ports/webhook-store.ts";
+import type { WebhookTargets } from "./ports/webhook-targets.ts";
 import type { Writer } from "./ports/writer.ts";
 import type { Presence } from "./presence/presence.ts";
 import type { Typing } from "./presence/typing.ts";
@@ -39,5 +41,7 @@ export interface Parts {
   readonly uploadLimit: RateLimit;
   readonly fileLimits: FileLimits;
   readonly contentLimits: ContentLimits;
+  readonly webhooks: WebhookRegister;
+  readonly webhookTargets: WebhookTargets;
   readonly maxParticipants: number;
 }

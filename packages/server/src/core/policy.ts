@@ -181,6 +181,11 @@ export function mayManageUsers({ rights }: Caller): Answer {
   return rights === "user" ? new Refusal("forbidden", "Only a service may do this") : null;
 }
 
+/** A webhook is told of every conversation there is. */
+export function mayManageWebhooks(caller: Caller): Answer {
+  return mayManageUsers(caller);
+}
+
 const isAdmin = (standing: Standing): boolean => standing.role === "owner" || standing.role === "admin";
 
 const directIsFixed = (): Refusal => new Refusal("conflict", "A direct conversation cannot be changed");

@@ -2,6 +2,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createDirectoryBlobs } from "../../src/adapters/blobs/directory-blobs.ts";
 import { createFileIntake } from "../../src/adapters/files/file-intake.ts";
+import { systemResolve } from "../../src/adapters/outgoing/post.ts";
+import { createTargets } from "../../src/adapters/outgoing/targets.ts";
 import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
 import { createStoreQueue } from "../../src/adapters/queue/store-queue.ts";
 import type { Caller } from "../../src/core/caller.ts";
@@ -23,7 +25,7 @@ export function openDoor(
     Pick<
       Parts,
       | ("messageLimit" | "reactionLimit" | "uploadLimit" | "blobs" | "intake" | "fileLimits")
-      | ("presence" | "standings" | "users")
+      | ("presence" | "standings" | "users" | "webhookTargets")
     >
   > = {},
 ): Door {
@@ -59,6 +61,8 @@ export function openDoor(
     fileLimits: { maxBytes: 1024 * 1024, allowedTypes: [] },
     contentLimits: { maxLength: 10_000, maxMetadataBytes: 8_192 },
     maxParticipants: 100,
+    webhooks: store.webhooks,
+    webhookTargets: createTargets({ allowPrivate: true, ports: [], resolve: systemResolve }),
     ...over,
   });
 }

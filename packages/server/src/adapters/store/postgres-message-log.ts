@@ -27,8 +27,16 @@ const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from ap
 const MOVED = `select conversation_id as "conversationId", user_id as "userId", delivered_seq as "deliveredSeq",
     read_seq as "readSeq", read_id as "readMessageId", epoch_ms(read_at) as "readAt", barred as "isBarred",
     (select u.name from users u where u.id = user_id) as "userName"`;
-const MARK = `${MOVED} from mark($1, $2, $3, $4)`;
-const MARK_MESSAGES = `${MOVED} from mark_messages($1, $2, $3)`;
+/** Marks, and what webhooks are to be told of them: a mark that this statement moved has a time of its own. */
+const marking = (call: string): string => `with moved as materialized (select * from ${call}),
+  noted as (
+    insert into webhook_events (conversation_id, type, seq, detail, at)
+    select conversation_id, 'chat_receipt.read', read_seq,
+      jsonb_build_object('userId', user_id, 'messageId', read_id, 'readAt', epoch_ms(read_at)), read_at
+    from moved where webhook_wanted('chat_receipt.read') and read_at >= date_trunc('milliseconds', now()))
+  ${MOVED} from moved`;
+const MARK = marking("mark($1, $2, $3, $4)");
+const MARK_MESSAGES = marking("mark_messages($1, $2, $3)");
 
 const MARK_UNREAD = `select unread, unread_mentions as "unreadMentions" from mark_unread($1, $2, $3)`;
 

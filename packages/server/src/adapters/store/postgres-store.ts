@@ -7,6 +7,7 @@ import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
 import type { SearchStore } from "../../core/ports/search-store.ts";
 import type { TickReader } from "../../core/ports/tick-reader.ts";
+import type { WebhookOutbox, WebhookRegister } from "../../core/ports/webhook-store.ts";
 import { readEpoch } from "./epoch.ts";
 import { createIds } from "./id-blocks.ts";
 import { createLine, type Line, type Query } from "./line.ts";
@@ -17,6 +18,7 @@ import { createPeopleStore } from "./postgres-people-store.ts";
 import { createReader, createUserStore } from "./postgres-reader.ts";
 import { createSearchStore } from "./postgres-search-store.ts";
 import { createTickReader } from "./postgres-tick-reader.ts";
+import { createWebhookOutbox, createWebhookRegister } from "./postgres-webhooks.ts";
 
 export interface PostgresStoreOptions {
   readonly connection: pg.ClientConfig;
@@ -40,6 +42,8 @@ export interface PostgresStore {
   readonly attachments: AttachmentStore;
   readonly follow: FollowStore;
   readonly search: SearchStore;
+  readonly webhooks: WebhookRegister;
+  readonly outbox: WebhookOutbox;
   /** A key by its name, that all processes over this database share; made where there is none. */
   readonly secret: (name: string) => Promise<Buffer>;
   /** Commits something: rejects where nothing can be stored. */
@@ -90,11 +94,12 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
   const lanes = Array.from({ length: options.lanes }, () => line(LANE_SETUP));
   const marking = line(MARK_SETUP);
   const following = line(FOLLOW_SETUP);
+  const outgoing = line(MARK_SETUP);
   const searching = line(SEARCH_SETUP);
   const reading = Array.from({ length: options.readConnections }, () => line(READ_SETUP));
   const read = repeated((text, values) => leastBusy(reading).query(text, values));
   const ids = createIds(read);
-  const all = [...lanes, marking, following, searching, ...reading];
+  const all = [...lanes, marking, following, outgoing, searching, ...reading];
   await Promise.all(all.map((one) => one.query("select 1")));
 
   return {
@@ -107,6 +112,9 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     attachments: createAttachmentStore(read),
     follow: createFollowStore(following.query),
     search: createSearchStore(following.query, repeated(searching.query)),
+    webhooks: createWebhookRegister(read),
+    // By itself: what takes long here is waited for by nobody else, and a claim whose answer was lost is not made twice.
+    outbox: createWebhookOutbox(outgoing.query),
     secret: createSecrets(read),
     ids,
     async probe() {

@@ -2,6 +2,7 @@ import type { Dialect, DialectParts } from "../dialect.ts";
 import { attachmentsScope } from "./attachments.ts";
 import { createLive, type LiveOptions } from "./live/endpoints.ts";
 import { restScope } from "./rest/rest.ts";
+import { webhooksScope } from "./webhooks.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -10,7 +11,11 @@ export function createStompDialect(parts: DialectParts, options: LiveOptions): D
   const { maxFileSizeMb } = options;
   return {
     name: "stomp",
-    scopes: [restScope(parts, maxFileSizeMb), attachmentsScope(parts, maxFileSizeMb * MEBIBYTE)],
+    scopes: [
+      restScope(parts, maxFileSizeMb),
+      attachmentsScope(parts, maxFileSizeMb * MEBIBYTE),
+      webhooksScope(parts),
+    ],
     ...createLive(parts, options),
   };
 }

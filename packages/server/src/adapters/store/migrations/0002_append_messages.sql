@@ -103,6 +103,11 @@ begin
   where p.conversation_id = c_id[s.at] and p.user_id = s.sender and clocks[s.at] is not null;
 
   insert into moves (conversation_ids, clocks, counts) values (c_id, clocks, c_count);
+  if webhook_wanted('chat_message.sent') then
+    insert into webhook_events (conversation_id, type, seq, message_seq, at)
+    select c_id[d.at], 'chat_message.sent', clocks[d.at] + d.rank, clocks[d.at] + d.rank, stored_at
+    from unnest(p_at, p_rank) as d (at, rank) where clocks[d.at] is not null order by d.at, d.rank;
+  end if;
 end $$;
 
 -- A draft that is alone in its batch, as nearly all are while little is written: the same rules, without arrays and
@@ -144,4 +149,8 @@ begin
   where c.id = p_conversation;
   insert into moves (conversation_ids, clocks, counts)
   values (array[p_conversation], array[next_seq - 1], array[1::bigint]);
+  if webhook_wanted('chat_message.sent') then
+    insert into webhook_events (conversation_id, type, seq, message_seq, at)
+    values (p_conversation, 'chat_message.sent', stored_seq, stored_seq, stored_at);
+  end if;
 end $$;

@@ -389,6 +389,9 @@ begin
         end;
       end if;
     end if;
+    if (result->>'changed')::boolean then
+      perform webhook_note(change, result, made_at);
+    end if;
     results := results || jsonb_build_array(result);
   end loop;
   update change_batches b set batch = p_batch, xid = apply_changes.made_xid, made_at = apply_changes.made_at,

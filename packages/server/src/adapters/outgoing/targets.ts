@@ -1,0 +1,60 @@
+import { isIP } from "node:net";
+import type { WebhookTargets } from "../../core/ports/webhook-targets.ts";
+import { isPublicAddress } from "./addresses.ts";
+
+/** All addresses of a host, as the system's resolver has them; rejects where there are none. */
+export type Resolve = (
+  host: string,
+) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
+export interface TargetOptions {
+  /** Private addresses and any port too. */
+  readonly allowPrivate: boolean;
+  readonly ports: readonly number[];
+  readonly resolve: Resolve;
+}
+
+const MAX_URL = 2_048;
+/** A look-up that takes longer has failed. */
+const RESOLVE_MS = 5_000;
+
+export function createTargets({ allowPrivate, ports, resolve }: TargetOptions): WebhookTargets {
+  return {
+    async refusalOf(given) {
+      // A URL's parser leaves such characters out, or takes them for others.
+      if (given.length > MAX_URL || !/^[\x21-\x5b\x5d-\x7e]+$/.test(given) || !URL.canParse(given)) {
+        return `The url must be a URL of up to ${MAX_URL} characters, in ASCII`;
+      }
+      const url = new URL(given);
+      if (url.protocol !== "https:" && url.protocol !== "http:") return "The url must be https:// or http://";
+      if (url.username !== "" || url.password !== "") return "The url must not hold credentials";
+      if (allowPrivate) return null;
+      const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
+      if (!ports.includes(port)) return `The url must be at one of the ports ${ports.join(", ")}`;
+      const host = hostOf(url);
+      const addresses = isIP(host) === 0 ? await resolveInTime(resolve, host) : [{ address: host }];
+      if (addresses.length === 0) return "The url's host is not known";
+      return addresses.every(({ address }) => isPublicAddress(address))
+        ? null
+        : "The url's host must be on the public internet";
+    },
+  };
+}
+
+/** Without the brackets of an IPv6 address. */
+export function hostOf({ hostname }: Pick<URL, "hostname">): string {
+  return hostname.replace(/^\[|\]$/g, "");
+}
+
+/** None where the host is not known, or not in time. */
+async function resolveInTime(resolve: Resolve, host: string): ReturnType<Resolve> {
+  const { promise: late, resolve: give } = Promise.withResolvers<readonly []>();
+  const timer = setTimeout(() => give([]), RESOLVE_MS);
+  try {
+    return await Promise.race([resolve(host), late]);
+  } catch {
+    return [];
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,178 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import {
+  WEBHOOK_EVENTS,
+  type Webhook,
+  type WebhookDelivery,
+  type WebhookWish,
+} from "@parlance/protocol/webhooks.ts";
+import type { FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import type { Caller } from "../../core/caller.ts";
+import type { App } from "../../http/app.ts";
+import type { RouteScope } from "../../http/scopes.ts";
+import type { DialectParts } from "../dialect.ts";
+import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
+import { created, ok, Page } from "./rest/replies.ts";
+import { Nullable, timeOf } from "./shapes.ts";
+
+const PATH = "/api/chat/webhooks";
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+const closed = { additionalProperties: false };
+const Url = Type.String({ maxLength: 2_048 });
+const Events = Type.Array(Type.String({ enum: ["*", ...WEBHOOK_EVENTS] }), {
+  minItems: 1,
+  maxItems: 20,
+  description: 'What it is told of; "*": all, of later versions too',
+});
+const Secret = Type.String({ maxLength: 128, description: "whsec_ and the base64 of 24 to 64 bytes" });
+const CreateBody = Type.Object(
+  { url: Url, events: Type.Optional(Events), secret: Type.Optional(Type.Union([Secret, Type.Null()])) },
+  closed,
+);
+const UpdateBody = Type.Object(
+  {
+    url: Type.Optional(Url),
+    events: Type.Optional(Events),
+    /** Null: another one of the server's making. */
+    secret: Type.Optional(Type.Union([Secret, Type.Null()])),
+    active: Type.Optional(Type.Boolean()),
+  },
+  closed,
+);
+const Params = Type.Object({ id: Type.Integer({ minimum: 1 }) });
+/** The id of a delivery begins with its webhook's. */
+const DeliveryParams = Type.Object({ deliveryId: Type.String({ maxLength: 40 }) });
+const PageQuery = Type.Object({
+  cursor: Type.Optional(Type.String({ maxLength: 20 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1 })),
+});
+
+/** `/api/chat/webhooks`: for whoever runs the server, and services. */
+export function webhooksScope(parts: Pick<DialectParts, "door" | "identity">): RouteScope {
+  return {
+    prefixes: [PATH],
+    errorShape: errorEnvelope,
+    status: STOMP_STATUS,
+    routes: (app) => addRoutes(app, parts),
+  };
+}
+
+function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "identity">): void {
+  const callerOf = ({ headers, query }: Pick<FastifyRequest, "headers" | "query">): Promise<Caller> =>
+    identity.identify({ headers, query });
+
+  app.get(PATH, async (request) => {
+    const webhooks = await door.answer(await callerOf(request), { type: "read-webhooks" });
+    return envelope({ items: webhooks.map((webhook) => webhookOf(webhook, null)), nextCursor: null });
+  });
+
+  app.post(PATH, { schema: { body: CreateBody } }, async (request, reply) => {
+    const { url, events = ["*"], secret = null } = request.body;
+    const { webhook, secret: shown } = await door.execute(await callerOf(request), {
+      type: "create-webhook",
+      url,
+      events: events as WebhookWish,
+      secret,
+    });
+    return reply.code(201).send(envelope(webhookOf(webhook, shown)));
+  });
+
+  app.put(`${PATH}/:id`, { schema: { params: Params, body: UpdateBody } }, async (request) => {
+    const { url, events, secret, active } = request.body;
+    const { webhook, secret: shown } = await door.execute(await callerOf(request), {
+      type: "update-webhook",
+      webhookId: request.params.id,
+      ...(url !== undefined && { url }),
+      ...(events !== undefined && { events: events as WebhookWish }),
+      ...(secret !== undefined && { secret }),
+      ...(active !== undefined && { enabled: active }),
+    });
+    return envelope(webhookOf(webhook, shown));
+  });
+
+  app.delete(`${PATH}/:id`, { schema: { params: Params } }, async (request) => {
+    await door.execute(await callerOf(request), { type: "delete-webhook", webhookId: request.params.id });
+    return envelope(null);
+  });
+
+  app.get(
+    `${PATH}/:id/deliveries`,
+    { schema: { params: Params, querystring: PageQuery } },
+    async ({ headers, query, params }) => {
+      const { deliveries, more } = await door.answer(await callerOf({ headers, query }), {
+        type: "read-deliveries",
+        webhookId: params.id,
+        before: query.cursor === undefined ? null : numberOf(query.cursor, "cursor"),
+        limit: Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT),
+      });
+      const last = deliveries.at(-1);
+      return envelope({
+        items: deliveries.map(deliveryOf),
+        nextCursor: more && last !== undefined ? String(last.id) : null,
+      });
+    },
+  );
+
+  const replay = async (request: FastifyRequest<{ Params: { deliveryId: string } }>) => {
+    const [webhookId = "", id = ""] = request.params.deliveryId.split("-", 2);
+    await door.execute(await callerOf(request), {
+      type: "replay-delivery",
+      webhookId: numberOf(webhookId, "id"),
+      deliveryId: numberOf(id, "id"),
+    });
+    return envelope(null);
+  };
+  for (const url of [
+    `${PATH}/deliveries/:deliveryId/replay`,
+    `${PATH}/:webhookId/deliveries/:deliveryId/replay`,
+  ]) {
+    app.route({
+      method: "POST",
+      url,
+      schema: { params: DeliveryParams },
+      handler: (request) => replay(request as never),
+    });
+  }
+}
+
+function webhookOf(webhook: Webhook, secret: string | null) {
+  const { id, url, events, createdAt, updatedAt, disabledAt, disabledReason, failingSince } = webhook;
+  return {
+    id,
+    url,
+    events,
+    active: disabledAt === null,
+    disabledReason,
+    disabledAt: timeOrNull(disabledAt),
+    failingSince: timeOrNull(failingSince),
+    createdAt: timeOf(createdAt),
+    updatedAt: timeOf(updatedAt),
+    ...(secret !== null && { secret }),
+  };
+}
+
+function deliveryOf(delivery: WebhookDelivery) {
+  const { id, webhookId, eventId, eventType, conversationId, seq, state, attempts } = delivery;
+  return {
+    id: `${webhookId}-${id}`,
+    webhookMessageId: `msg_${eventId}`,
+    type: eventType,
+    conversationId,
+    seq,
+    status: state,
+    attempts,
+    createdAt: timeOf(delivery.createdAt),
+    lastAttemptAt: timeOrNull(delivery.lastAt),
+    lastStatus: delivery.lastStatus,
+    lastAnswer: delivery.lastAnswer,
+  };
+}
+
+const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeOf(ms));
+
+function numberOf(text: string, what: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new Refusal("invalid", `The ${what} is not one of ours`);
+}
