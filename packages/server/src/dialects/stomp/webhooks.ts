@@ -6,7 +6,7 @@ import {
   type WebhookWish,
 } from "@parlance/protocol/webhooks.ts";
 import type { FastifyRequest } from "fastify";
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import type { Caller } from "../../core/caller.ts";
 import type { App } from "../../http/app.ts";
 import type { RouteScope } from "../../http/scopes.ts";
@@ -49,6 +49,45 @@ const PageQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1 })),
 });
 
+const tags = ["Webhooks"];
+const Time = Type.String({ format: "date-time" });
+const Id = Type.Integer({ minimum: 1 });
+const WebhookShape = Type.Object(
+  {
+    id: Id,
+    url: Type.String(),
+    events: Type.Array(Type.String()),
+    active: Type.Boolean(),
+    disabledReason: Nullable(Type.String()),
+    disabledAt: Nullable(Time),
+    /** Since when it has taken nothing. */
+    failingSince: Nullable(Time),
+    createdAt: Time,
+    updatedAt: Time,
+    /** Shown once, where it has just been set. */
+    secret: Type.Optional(Type.String()),
+  },
+  { title: "Webhook", ...closed },
+);
+const DeliveryShape = Type.Object(
+  {
+    id: Type.String(),
+    /** The `webhook-id` of all its tries. */
+    webhookMessageId: Type.String(),
+    type: Type.String(),
+    conversationId: Id,
+    seq: Type.Integer(),
+    status: Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
+    attempts: Type.Integer(),
+    createdAt: Time,
+    lastAttemptAt: Nullable(Time),
+    lastStatus: Nullable(Type.Integer()),
+    /** The beginning of the answer, or why there was none. */
+    lastAnswer: Nullable(Type.String()),
+  },
+  { title: "WebhookDelivery", ...closed },
+);
+
 /** `/api/chat/webhooks`: for whoever runs the server, and services. */
 export function webhooksScope(parts: Pick<DialectParts, "door" | "identity">): RouteScope {
   return {
@@ -63,23 +102,39 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
   const callerOf = ({ headers, query }: Pick<FastifyRequest, "headers" | "query">): Promise<Caller> =>
     identity.identify({ headers, query });
 
-  app.get(PATH, async (request) => {
-    const webhooks = await door.answer(await callerOf(request), { type: "read-webhooks" });
-    return envelope({ items: webhooks.map((webhook) => webhookOf(webhook, null)), nextCursor: null });
-  });
+  app.setSerializerCompiler(() => JSON.stringify);
 
-  app.post(PATH, { schema: { body: CreateBody } }, async (request, reply) => {
-    const { url, events = ["*"], secret = null } = request.body;
-    const { webhook, secret: shown } = await door.execute(await callerOf(request), {
-      type: "create-webhook",
-      url,
-      events: events as WebhookWish,
-      secret,
-    });
-    return reply.code(201).send(envelope(webhookOf(webhook, shown)));
-  });
+  app.get(
+    PATH,
+    { schema: { tags, summary: "All webhooks", response: ok(Page(WebhookShape)) } },
+    async (request) => {
+      const webhooks = await door.answer(await callerOf(request), { type: "read-webhooks" });
+      return envelope({ items: webhooks.map((webhook) => webhookOf(webhook, null)), nextCursor: null });
+    },
+  );
 
-  app.put(`${PATH}/:id`, { schema: { params: Params, body: UpdateBody } }, async (request) => {
+  const create = { tags, summary: "A new webhook; its secret is shown in this answer alone" };
+  app.post(
+    PATH,
+    { schema: { ...create, body: CreateBody, response: created(WebhookShape) } },
+    async (request, reply) => {
+      const { url, events = ["*"], secret = null } = request.body;
+      const { webhook, secret: shown } = await door.execute(await callerOf(request), {
+        type: "create-webhook",
+        url,
+        events: events as WebhookWish,
+        secret,
+      });
+      return reply.code(201).send(envelope(webhookOf(webhook, shown)));
+    },
+  );
+
+  const update = {
+    tags,
+    summary: "What is not named stays; of two secrets the old one signs for a day more",
+  };
+  const updated = { params: Params, body: UpdateBody, response: ok(WebhookShape) };
+  app.put(`${PATH}/:id`, { schema: { ...update, ...updated } }, async (request) => {
     const { url, events, secret, active } = request.body;
     const { webhook, secret: shown } = await door.execute(await callerOf(request), {
       type: "update-webhook",
@@ -92,14 +147,23 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
     return envelope(webhookOf(webhook, shown));
   });
 
-  app.delete(`${PATH}/:id`, { schema: { params: Params } }, async (request) => {
+  const remove = { tags, summary: "The webhook and its log", params: Params, response: ok(Type.Null()) };
+  app.delete(`${PATH}/:id`, { schema: remove }, async (request) => {
     await door.execute(await callerOf(request), { type: "delete-webhook", webhookId: request.params.id });
     return envelope(null);
   });
 
   app.get(
     `${PATH}/:id/deliveries`,
-    { schema: { params: Params, querystring: PageQuery } },
+    {
+      schema: {
+        tags,
+        summary: "What it was told, newest first; forgotten after a week",
+        params: Params,
+        querystring: PageQuery,
+        response: ok(Page(DeliveryShape)),
+      },
+    },
     async ({ headers, query, params }) => {
       const { deliveries, more } = await door.answer(await callerOf({ headers, query }), {
         type: "read-deliveries",
@@ -131,18 +195,23 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
     app.route({
       method: "POST",
       url,
-      schema: { params: DeliveryParams },
+      schema: {
+        tags,
+        summary: "Tries a delivery again, whatever became of it",
+        params: DeliveryParams,
+        response: ok(Type.Null()),
+      },
       handler: (request) => replay(request as never),
     });
   }
 }
 
-function webhookOf(webhook: Webhook, secret: string | null) {
+function webhookOf(webhook: Webhook, secret: string | null): Static<typeof WebhookShape> {
   const { id, url, events, createdAt, updatedAt, disabledAt, disabledReason, failingSince } = webhook;
   return {
     id,
     url,
-    events,
+    events: [...events],
     active: disabledAt === null,
     disabledReason,
     disabledAt: timeOrNull(disabledAt),
@@ -153,7 +222,7 @@ function webhookOf(webhook: Webhook, secret: string | null) {
   };
 }
 
-function deliveryOf(delivery: WebhookDelivery) {
+function deliveryOf(delivery: WebhookDelivery): Static<typeof DeliveryShape> {
   const { id, webhookId, eventId, eventType, conversationId, seq, state, attempts } = delivery;
   return {
     id: `${webhookId}-${id}`,

@@ -140,7 +140,7 @@ begin
   -- The lock that an update takes makes one of the two see the other: a line that is being ended, or what is new in it.
   lined as (
     insert into webhook_lines as l (conversation_id, webhook_id, next_at)
-    select distinct conversation_id, webhook_id, clock_timestamp() from made order by 1, 2
+    select conversation_id, webhook_id, clock_timestamp() from made group by 1, 2 order by 1, 2
     on conflict (conversation_id, webhook_id) do update set next_at = l.next_at
   )
   select count(*) into taken from event;
