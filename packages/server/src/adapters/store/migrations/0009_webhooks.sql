@@ -25,6 +25,9 @@ create table webhooks (
   failing_since timestamptz
 );
 
+-- What every transaction that writes looks into.
+create index webhooks_active on webhooks (id) where disabled_at is null;
+
 create function webhook_json(w webhooks) returns json language sql stable
   return json_build_object(
     'id', w.id, 'url', w.url, 'events', w.events, 'createdAt', epoch_ms(w.created_at), 'updatedAt', epoch_ms(w.updated_at),

@@ -1,0 +1,204 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createPoster, systemResolve } from "../../src/adapters/outgoing/post.ts";
+import { groupOf, openApi, personOf, say } from "../stomp/support/api.ts";
+import { upTo } from "../support/node.ts";
+import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
+import { openReceiver, type Receiver, verify } from "./support/receiver.ts";
+
+let scene: Scene;
+let server: ServerProcess;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  scene = await openScene("webhooks_server");
+  server = await scene.start({ WEBHOOK_ALLOW_PRIVATE: "on" });
+});
+afterAll(() => scene.close());
+beforeEach(async () => {
+  receiver = await openReceiver();
+  return () => receiver[Symbol.asyncDispose]();
+});
+
+const PATH = "/api/chat/webhooks";
+const call = (method: string, path: string, body?: object) =>
+  server.request(PATH + path, { method, ...(body !== undefined && { body }) });
+
+async function people() {
+  const api = await openApi(server);
+  return { ann: await personOf(server, api, "ann", "Ann"), bob: await personOf(server, api, "2", "Bob") };
+}
+
+test("registered, told, looked at, changed, removed; the secret is shown once", async () => {
+  const made = await call("POST", "", { url: `${receiver.url}/a`, events: ["chat_message.sent"] });
+  expect(made).toMatchObject({
+    status: 201,
+    body: { success: true, error: null, data: { events: ["chat_message.sent"], active: true } },
+  });
+  const { id, secret } = made.body.data;
+  expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+
+  const { ann, bob } = await people();
+  const conversationId = await groupOf(ann, [bob]);
+  const message = await say(bob, conversationId, "hello");
+  const [one] = await receiver.count(1, "/a");
+  if (one === undefined) throw new Error("nothing came");
+  expect(verify(one, secret)).toEqual(one.event);
+  expect(one.event).toMatchObject({
+    type: "chat_message.sent",
+    data: { id: message.id, conversationId, seq: 2, senderId: 2, senderName: "Bob", content: "hello" },
+  });
+
+  const listed = await call("GET", "");
+  const log = await call("GET", `/${id}/deliveries`);
+  expect(log.body.data).toMatchObject({
+    items: [
+      { type: "chat_message.sent", conversationId, seq: 2, webhookMessageId: one.headers["webhook-id"] },
+    ],
+    nextCursor: null,
+  });
+  for (const path of [
+    `/deliveries/${log.body.data.items[0].id}`,
+    `/${id}/deliveries/${log.body.data.items[0].id}`,
+  ])
+    expect(await call("POST", `${path}/replay`)).toMatchObject({ status: 200, body: { success: true } });
+  const again = await receiver.count(2, "/a");
+  expect(again[1]?.headers["webhook-id"]).toBe(one.headers["webhook-id"]);
+
+  const own = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
+  const changed = await call("PUT", `/${id}`, { url: `${receiver.url}/b`, events: ["*"], secret: own });
+  expect(changed).toMatchObject({
+    status: 200,
+    body: { data: { id, url: `${receiver.url}/b`, secret: own } },
+  });
+  await bob.post(`/messages/${message.id}/reactions`, { emoji: "👍" });
+  const [reaction] = await receiver.count(1, "/b");
+  expect(reaction?.event).toMatchObject({
+    type: "chat_message.reaction",
+    data: { messageId: message.id, emoji: "👍", added: true, userId: 2, summary: { "👍": 1 } },
+  });
+
+  const off = await call("PUT", `/${id}`, { active: false });
+  expect(off.body.data).toMatchObject({ active: false, disabledReason: "request" });
+  expect((await call("POST", `/deliveries/${log.body.data.items[0].id}/replay`)).status).toBe(409);
+  expect((await call("DELETE", `/${id}`)).status).toBe(200);
+  for (const [method, path, body] of [
+    ["DELETE", `/${id}`],
+    ["PUT", `/${id}`, { active: true }],
+    ["GET", `/${id}/deliveries`],
+    ["POST", `/deliveries/${id}-1/replay`],
+  ] as const) {
+    expect(await call(method, path, body)).toMatchObject({
+      status: 404,
+      body: { success: false, data: null },
+    });
+  }
+  for (const text of [JSON.stringify(listed.body), JSON.stringify(log.body), server.output()]) {
+    expect(text).not.toContain(secret.slice(6));
+    expect(text).not.toContain(own.slice(6));
+  }
+});
+
+test("what cannot be: 400, and nothing is registered", async () => {
+  const url = receiver.url;
+  for (const body of [
+    {},
+    { url: 5 },
+    { url: "ftp://example.org/" },
+    { url: "http://u:p@example.org/" },
+    { url, events: [] },
+    { url, events: ["chat_message"] },
+    { url, events: "*" },
+    { url, secret: "short" },
+    { url, secret: `whsec_${"A".repeat(8)}` },
+    { url, secret: `whsec_${Buffer.alloc(65).toString("base64")}` },
+    { url, other: 1 },
+  ]) {
+    expect(await call("POST", "", body), JSON.stringify(body)).toMatchObject({ status: 400 });
+  }
+  for (const path of [
+    "/deliveries/x/replay",
+    "/deliveries/1/replay",
+    "/deliveries/0-1/replay",
+    "/deliveries/1-2-3x/replay",
+  ])
+    expect([400, 404]).toContain((await call("POST", path)).status);
+  for (const path of ["/0/deliveries", "/x/deliveries", "/1/deliveries?cursor=x"])
+    expect((await call("GET", path)).status).toBe(400);
+  expect((await call("GET", "")).body.data).toEqual({ items: [], nextCursor: null });
+});
+
+test("only whom it is for; private addresses are refused unless they are allowed", async () => {
+  const { ann } = await people();
+  for (const answer of [
+    await ann.get("/webhooks"),
+    await ann.post("/webhooks", { url: receiver.url }),
+    await ann.put("/webhooks/1", {}),
+    await ann.delete("/webhooks/1"),
+    await ann.get("/webhooks/1/deliveries"),
+    await ann.post("/webhooks/deliveries/1-1/replay"),
+  ])
+    expect(answer.status).toBe(403);
+  const strict = await scene.start();
+  const refused = await strict.request(PATH, { body: { url: receiver.url } });
+  expect(refused).toMatchObject({ status: 400, body: { success: false } });
+  await strict.stop();
+});
+
+test("killed while events are being sent: the next process sends each at least once, in order", async () => {
+  await call("POST", "", { url: `${receiver.url}/kill`, events: ["chat_message.sent"] });
+  receiver.answer((response) => setTimeout(() => response.writeHead(204).end(), 20));
+  const { ann, bob } = await people();
+  const conversationId = await groupOf(ann, [bob]);
+  const said: string[] = [];
+  for (const i of upTo(30)) said.push((await say(ann, conversationId, `n${i}`)).content);
+  await receiver.count(5, "/kill");
+  await server.stop("SIGKILL");
+  server = await scene.start({ WEBHOOK_ALLOW_PRIVATE: "on" });
+  for (let all = new Set<string>(); all.size < 30; ) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    all = new Set(receiver.on("/kill").map(({ event }) => event.data.content));
+  }
+  const firsts = [...new Set(receiver.on("/kill").map(({ event }) => event.data.content))];
+  expect(firsts).toEqual(said);
+  const ids = new Map(
+    receiver.on("/kill").map(({ event, headers }) => [headers["webhook-id"], event.data.id]),
+  );
+  expect(ids.size).toBe(30);
+}, 90_000);
+
+test("a certificate that nobody vouches for is a failure", async () => {
+  const at = (file: string): string => join(scene.dataDir, file);
+  execFileSync(
+    "openssl",
+    // biome-ignore format: one line is one command
+    ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-keyout", at("key.pem"), "-out", at("cert.pem")],
+    { stdio: "ignore" },
+  );
+  let came = 0;
+  const endpoint = createServer(
+    { key: readFileSync(at("key.pem")), cert: readFileSync(at("cert.pem")) },
+    (_, response) => {
+      came++;
+      response.end();
+    },
+  );
+  endpoint.listen(0, "127.0.0.1");
+  await once(endpoint, "listening");
+  const poster = createPoster({ allowPrivate: true, resolve: systemResolve, timeoutMs: 2_000 });
+  const answer = await poster.post({
+    url: `https://localhost:${(endpoint.address() as AddressInfo).port}/`,
+    headers: {},
+    body: "{}",
+    signal: new AbortController().signal,
+  });
+  await poster.close();
+  endpoint.close();
+  expect(answer).toMatchObject({ status: null, text: expect.stringMatching(/^no trusted certificate/) });
+  expect(came).toBe(0);
+});
