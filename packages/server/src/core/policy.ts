@@ -181,9 +181,11 @@ export function mayManageUsers({ rights }: Caller): Answer {
   return rights === "user" ? new Refusal("forbidden", "Only a service may do this") : null;
 }
 
-/** A webhook is told of every conversation there is. */
+/** A webhook is told of every conversation there is: no user's, nor whoever's speaks for one. */
 export function mayManageWebhooks(caller: Caller): Answer {
-  return mayManageUsers(caller);
+  return caller.userId === null
+    ? mayManageUsers(caller)
+    : new Refusal("forbidden", "Only a service that speaks for itself may do this");
 }
 
 const isAdmin = (standing: Standing): boolean => standing.role === "owner" || standing.role === "admin";

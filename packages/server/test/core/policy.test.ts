@@ -9,6 +9,7 @@ import {
   mayDeleteConversation,
   mayEdit,
   mayManageUsers,
+  mayManageWebhooks,
   mayMeet,
   mayPin,
   mayReact,
@@ -145,4 +146,11 @@ test("files as the conversation takes them: at all, by size, by type", () => {
 test("users are shut out by services and operators, not by users", () => {
   const by = (rights: "user" | "service" | "operator") => code(mayManageUsers({ ...asUser("me"), rights }));
   expect([by("user"), by("service"), by("operator")]).toEqual(["forbidden", "yes", "yes"]);
+});
+
+test("webhooks are a service's that speaks for itself, and the operator's", () => {
+  const by = (rights: "user" | "service" | "operator", userId: string | null) =>
+    code(mayManageWebhooks({ ...asUser("me"), rights, userId }));
+  expect([by("service", null), by("operator", null)]).toEqual(["yes", "yes"]);
+  expect([by("service", "me"), by("user", "me")]).toEqual(["forbidden", "forbidden"]);
 });

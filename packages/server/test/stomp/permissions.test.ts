@@ -151,6 +151,28 @@ const TABLE: Readonly<Record<string, Entry>> = {
   "GET /users/blocked": { path: fixed("/users/blocked"), statuses: anybody(200) },
   "POST /users/{id}/block": { path: fixed("/users/nobody/block"), statuses: anybody(200) },
   "DELETE /users/{id}/block": { path: fixed("/users/nobody/block"), statuses: anybody(200) },
+
+  // A service's that speaks for itself; here there are none yet but those that are made.
+  "GET /webhooks": { path: fixed("/webhooks"), statuses: anybody(403, 200) },
+  "POST /webhooks": {
+    path: fixed("/webhooks"),
+    body: { url: "https://93.184.215.14/", events: ["chat_conversation.updated"] },
+    statuses: anybody(403, 201),
+  },
+  "PUT /webhooks/{id}": { path: fixed("/webhooks/999999"), body: {}, statuses: anybody(403, 404) },
+  "DELETE /webhooks/{id}": { path: fixed("/webhooks/999999"), statuses: anybody(403, 404) },
+  "GET /webhooks/{id}/deliveries": {
+    path: fixed("/webhooks/999999/deliveries"),
+    statuses: anybody(403, 404),
+  },
+  "POST /webhooks/deliveries/{deliveryId}/replay": {
+    path: fixed("/webhooks/deliveries/1-999999/replay"),
+    statuses: anybody(403, 404),
+  },
+  "POST /webhooks/{webhookId}/deliveries/{deliveryId}/replay": {
+    path: fixed("/webhooks/1/deliveries/1-999999/replay"),
+    statuses: anybody(403, 404),
+  },
 };
 
 let scene: Scene;

@@ -99,8 +99,12 @@ export function webhooksScope(parts: Pick<DialectParts, "door" | "identity">): R
 }
 
 function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "identity">): void {
-  const callerOf = ({ headers, query }: Pick<FastifyRequest, "headers" | "query">): Promise<Caller> =>
-    identity.identify({ headers, query });
+  const callers = new WeakMap<object, Caller>();
+  // Before anything else of the request is looked at.
+  app.addHook("onRequest", async ({ raw, headers, query }) => {
+    callers.set(raw, await identity.identify({ headers, query }));
+  });
+  const callerOf = ({ raw }: Pick<FastifyRequest, "raw">): Caller => callers.get(raw) as Caller;
 
   app.setSerializerCompiler(() => JSON.stringify);
 
@@ -108,7 +112,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
     PATH,
     { schema: { tags, summary: "All webhooks", response: ok(Page(WebhookShape)) } },
     async (request) => {
-      const webhooks = await door.answer(await callerOf(request), { type: "read-webhooks" });
+      const webhooks = await door.answer(callerOf(request), { type: "read-webhooks" });
       return envelope({ items: webhooks.map((webhook) => webhookOf(webhook, null)), nextCursor: null });
     },
   );
@@ -119,7 +123,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
     { schema: { ...create, body: CreateBody, response: created(WebhookShape) } },
     async (request, reply) => {
       const { url, events = ["*"], secret = null } = request.body;
-      const { webhook, secret: shown } = await door.execute(await callerOf(request), {
+      const { webhook, secret: shown } = await door.execute(callerOf(request), {
         type: "create-webhook",
         url,
         events: events as WebhookWish,
@@ -136,7 +140,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
   const updated = { params: Params, body: UpdateBody, response: ok(WebhookShape) };
   app.put(`${PATH}/:id`, { schema: { ...update, ...updated } }, async (request) => {
     const { url, events, secret, active } = request.body;
-    const { webhook, secret: shown } = await door.execute(await callerOf(request), {
+    const { webhook, secret: shown } = await door.execute(callerOf(request), {
       type: "update-webhook",
       webhookId: request.params.id,
       ...(url !== undefined && { url }),
@@ -149,7 +153,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
 
   const remove = { tags, summary: "The webhook and its log", params: Params, response: ok(Type.Null()) };
   app.delete(`${PATH}/:id`, { schema: remove }, async (request) => {
-    await door.execute(await callerOf(request), { type: "delete-webhook", webhookId: request.params.id });
+    await door.execute(callerOf(request), { type: "delete-webhook", webhookId: request.params.id });
     return envelope(null);
   });
 
@@ -164,8 +168,8 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
         response: ok(Page(DeliveryShape)),
       },
     },
-    async ({ headers, query, params }) => {
-      const { deliveries, more } = await door.answer(await callerOf({ headers, query }), {
+    async ({ raw, query, params }) => {
+      const { deliveries, more } = await door.answer(callerOf({ raw }), {
         type: "read-deliveries",
         webhookId: params.id,
         before: query.cursor === undefined ? null : numberOf(query.cursor, "cursor"),
@@ -181,7 +185,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
 
   const replay = async (request: FastifyRequest<{ Params: { deliveryId: string } }>) => {
     const [webhookId = "", id = ""] = request.params.deliveryId.split("-", 2);
-    await door.execute(await callerOf(request), {
+    await door.execute(callerOf(request), {
       type: "replay-delivery",
       webhookId: numberOf(webhookId, "id"),
       deliveryId: numberOf(id, "id"),
