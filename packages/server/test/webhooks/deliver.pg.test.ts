@@ -23,7 +23,8 @@ beforeEach(async () => {
   database = await createMigratedDatabase("webhooks");
   node = await startNode(database.connection);
   receiver = await openReceiver();
-  poster = openPoster(600);
+  // What is slow because this machine is busy is to be no failure.
+  poster = openPoster(5_000);
   deliverers = [];
 });
 afterEach(async () => {
@@ -223,14 +224,17 @@ describe("endpoints that fail", () => {
     ],
   ])("%s are failures, until the schedule is over; a replay begins it anew", async ([, answer, last]) => {
     const { webhook: hook } = await register("/bad", ["chat_message.sent"]);
+    let hurry = true;
     receiver.answer(answer);
-    deliver({ waits: [20] });
+    await using hasty = openPoster(600);
+    deliver({ waits: [20], post: (request) => (hurry ? hasty : poster).post(request) });
     const conversationId = await node.open(["ann"]);
     await say(conversationId, "one");
     const [failed] = await settled(hook.id, 1);
     expect(failed).toMatchObject({ state: "failed", attempts: 2, ...last });
     expect(receiver.on("/other")).toHaveLength(0);
     receiver.answer((response) => response.writeHead(200).end());
+    hurry = false;
     await openDoor(node).execute(SERVICE, {
       type: "replay-delivery",
       webhookId: hook.id,
@@ -295,22 +299,22 @@ describe("endpoints that fail", () => {
 
 describe("many", () => {
   test("one that hangs of a hundred keeps nobody waiting", async () => {
-    for (const i of upTo(100)) await register(`/h${i}`, ["chat_message.sent"]);
+    await Promise.all(upTo(100).map((i) => register(`/h${i}`, ["chat_message.sent"])));
     receiver.answer((response, { path }) => {
       if (path !== "/h50") response.writeHead(204).end();
     });
-    // All are on one noisy machine: what is slow for that reason is to be no failure.
-    await using patient = openPoster(5_000);
-    deliver({ post: patient.post });
+    deliver();
     const conversations = await Promise.all(upTo(3).map(() => node.open(["ann"])));
     const said = await Promise.all(conversations.flatMap((id) => upTo(2).map((i) => say(id, `n${i}`))));
     const wanted = new Set(said.map(({ id }) => id));
     for (const i of upTo(100).filter((one) => one !== 50)) {
-      await until(async () => new Set(receiver.on(`/h${i}`).map(({ event }) => event.data.id)).size === wanted.size);
+      await until(
+        async () => new Set(receiver.on(`/h${i}`).map(({ event }) => event.data.id)).size === wanted.size,
+      );
       expect(new Set(receiver.on(`/h${i}`).map(({ event }) => event.data.id))).toEqual(wanted);
     }
     expect(receiver.on("/h50").length).toBeLessThan(20);
-  });
+  }, 90_000);
 
   test("several processes share the work: each delivery once, in order, while nothing fails", async () => {
     await register("/shared", ["chat_message.sent"]);
