@@ -1,4 +1,4 @@
-import { Refusal } from "@parlance/protocol/errors.ts";
+import { LostAnswer, Refusal } from "@parlance/protocol/errors.ts";
 import type { Frame } from "../frames/parser.ts";
 import { ProtocolError } from "../frames/protocol-error.ts";
 import { type StompVersion, VERSIONS } from "../frames/version.ts";
@@ -149,7 +149,7 @@ function refuseInTransaction(frame: Frame): void {
   if (frame.headers.has("transaction")) refuseTransaction();
 }
 
-/** Answers with the receipt, or lets the application tell of the refusal. */
+/** Answers with the receipt, or lets the application tell of the refusal; an answer that is to be lost is neither. */
 async function settle(
   session: StompSession,
   client: StompClient,
@@ -159,7 +159,7 @@ async function settle(
   try {
     await work();
   } catch (error) {
-    if (!session.ended) client.refused(session.refusalOf(error), frame);
+    if (!session.ended && !(error instanceof LostAnswer)) client.refused(session.refusalOf(error), frame);
     return;
   }
   session.receipt(frame);
