@@ -16,18 +16,7 @@ afterAll(() => scene.close());
 const residentMegabytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 
-test("a connection for which more waits than may wait is closed with 4008", async () => {
-  const narrow = await scene.start({ MAX_SEND_QUEUE_BYTES: "1MiB" });
-  const ann = await connect(narrow, { user: "ann" });
-  const bob = await connect(narrow, { user: "bob" });
-  const conversation = await openConversation(ann, ["bob"], "Narrow");
-  const text = "x".repeat(9_900);
-  await Promise.all(Array.from({ length: 600 }, () => say(ann, conversation, text)));
-  expect((await bob.closed).code).toBe(4008);
-  await narrow.stop();
-});
-
-test("clients that stop reading are closed, others hear everything, and resume is complete", async () => {
+test("clients that stop reading are closed with 4008, others hear everything, and resume is complete", async () => {
   const ann = await connect(server, { user: "ann" });
   const listener = await connect(server, { user: "bob" });
   const conversation = await openConversation(ann, ["bob", "slow"], "Slow");
@@ -51,6 +40,7 @@ test("clients that stop reading are closed, others hear everything, and resume i
   const codes = (await Promise.all(readers.map((reader) => reader.closed))).map(({ code }) => code);
   // The close frame stands behind what the kernel holds; where that takes too long, the connection is cut.
   for (const code of codes) expect([4008, 1006]).toContain(code);
+  expect(codes).toContain(4008);
   for (const reader of readers) {
     const told = reader.all("message.receive").map((message) => message.seq);
     expect(told).toEqual(told.map((_, i) => i + 2));
