@@ -326,10 +326,17 @@ export function conversationOf(
     readonly maxFileSizeMb: number;
   },
 ): Conversation {
-  const { lastMessage, lastMessageAt } = entry;
   return {
     ...sharedConversationOf(entry.head, maxFileSizeMb),
     participants: people.map(participantDetailOf),
+    ...personalOf(entry, viewer),
+  };
+}
+
+/** What of a conversation hangs on who looks at it. */
+export function personalOf(entry: InboxEntry, viewer: Viewer) {
+  const { lastMessage, lastMessageAt } = entry;
+  return {
     updatedAt: timeOf(lastMessageAt),
     lastMessage: lastMessage === null ? null : messageOf(lastMessage, viewer),
     lastMessageAt: lastMessage === null ? null : timeOf(lastMessageAt),

@@ -12,7 +12,14 @@ import type { Marks } from "@parlance/protocol/model.ts";
 import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import { errorText } from "../envelope.ts";
 import { spellUserId } from "../ids.ts";
-import { messageOf, participantOf, reactionChangeOf, sharedConversationOf, timeOf } from "../shapes.ts";
+import {
+  messageOf,
+  participantOf,
+  personalOf,
+  reactionChangeOf,
+  sharedConversationOf,
+  timeOf,
+} from "../shapes.ts";
 
 export function typingOf({ conversationId, userId, userName, typing }: TypingSignal) {
   return { conversationId, userId: spellUserId(userId), userName, typing };
@@ -85,23 +92,14 @@ function typeOf({ created, added, updated, removed }: ConversationChanged): stri
 
 /** A conversation with what is its listener's own in it. */
 export function entryUpdateOf(entry: InboxEntry, maxFileSizeMb: number) {
-  const { head, lastMessage, lastMessageAt } = entry;
+  const { head } = entry;
   return {
     type: "conversation.updated",
     conversationId: head.conversation.id,
     seq: head.conversation.clock,
     conversation: {
       ...sharedConversationOf(head, maxFileSizeMb),
-      updatedAt: timeOf(lastMessageAt),
-      lastMessage: lastMessage === null ? null : messageOf(lastMessage, null),
-      lastMessageAt: lastMessage === null ? null : timeOf(lastMessageAt),
-      unreadCount: entry.unread,
-      unreadMentions: entry.unreadMentions,
-      muted: entry.muted,
-      pinned: entry.pinned,
-      archived: entry.archived,
-      notificationLevel: entry.level,
-      blocked: entry.blocked,
+      ...personalOf(entry, null),
     },
   };
 }
