@@ -15,6 +15,7 @@ import {
   text,
   url,
 } from "./kinds.ts";
+import { parseRedisUrl, REDIS_URL_FORMS } from "./redis-url.ts";
 import { isStrongSecret, MIN_SECRET_BYTES } from "./secret-strength.ts";
 
 export const GROUPS = [
@@ -86,6 +87,14 @@ export const OPTIONS = {
       text: "A PostgreSQL (15 to 18) of your own in place of the embedded one.",
       secret: true,
       aliases: ["NEON_DB_URL"],
+    },
+  ),
+  REDIS_URL: optional(
+    { expected: REDIS_URL_FORMS, parse: parseRedisUrl },
+    {
+      group: "Data",
+      text: `Redis (6.2 or later) or Valkey, where more than one process serves the same DATABASE_URL: ${REDIS_URL_FORMS}. Sentinels with a password of their own: ?sentinel-password=….`,
+      secret: true,
     },
   ),
   BLOBS_URL: optional(

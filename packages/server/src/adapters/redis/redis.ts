@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import { ErrorReply } from "redis";
+import type { RedisAddress } from "../../config/redis-url.ts";
+import type { Log } from "../../core/ports/log.ts";
+import { type Argument, type Client, makeClient, reconnectWait } from "./client.ts";
+
+/** There is no connection, or no answer in time; whether the command was run is not known in the second case. */
+export class RedisUnavailable extends Error {
+  override readonly name = "RedisUnavailable";
+}
+
+/** Lua that is sent once and then named by its hash. */
+export interface Script {
+  readonly source: string;
+  readonly hash: string;
+}
+
+export function script(source: string): Script {
+  return { source, hash: createHash("sha1").update(source).digest("hex") };
+}
+
+export interface SendOptions {
+  /** Without an answer for so long, the connection is given up for a new one; 2,000 without. */
+  readonly timeoutMs?: number;
+  /** Strings in the answer as `Buffer`s. */
+  readonly buffers?: boolean;
+}
+
+/** Commands over one connection, those of one turn of the event loop in one write, whatever servers are behind it. */
+export interface Redis {
+  /**
+   * Runs one command where `key` lives. Rejects with `RedisUnavailable` while there is no connection, at once, and with
+   * the library's `ErrorReply` where Redis refuses.
+   * @param key every key and channel of the command lies in its slot
+   */
+  send(key: string, args: readonly Argument[], options?: SendOptions): Promise<unknown>;
+  /** Runs a script; all keys lie in one slot. */
+  run(
+    script: Script,
+    keys: readonly [string, ...string[]],
+    args: readonly Argument[],
+    options?: SendOptions,
+  ): Promise<unknown>;
+  /** Whether commands are taken. */
+  isUp(): boolean;
+  /** Calls back whenever that has changed. */
+  onChange(listener: (up: boolean) => void): void;
+  /** Resolves when commands are taken or `timeoutMs` have passed, to whether they are. */
+  whenUp(timeoutMs: number): Promise<boolean>;
+  close(): void;
+}
+
+const ANSWER_MS = 2_000;
+
+/**
+ * Connects in the background, and again whenever the connection is lost. A blocking command needs a connection of its
+ * own, and blocks for four seconds at most: one on which nothing is heard for six is taken for dead.
+ * @param purpose named in the log
+ */
+export function openRedis(address: RedisAddress, purpose: string, log: Log): Redis {
+  const listeners: ((up: boolean) => void)[] = [];
+  let client: Client | null = null;
+  let closed = false;
+  let wasUp = false;
+  let reason = "";
+
+  const isUp = (): boolean => !closed && client?.isReady() === true;
+  const look = (): void => {
+    const up = isUp();
+    if (up === wasUp) return;
+    wasUp = up;
+    if (up) {
+      reason = "";
+      log.info({ purpose }, "Redis answers");
+    }
+    for (const listener of listeners) listener(up);
+  };
+  const failed = (error: Error): void => {
+    look();
+    const now = codeOf(error);
+    if (now === reason || closed) return;
+    reason = now;
+    log.warn({ purpose, reason }, "Redis does not answer");
+  };
+
+  const connect = async (attempts = 0): Promise<void> => {
+    const own = makeClient(address, { ready: look, error: failed });
+    client = own;
+    try {
+      await own.connect();
+      look();
+    } catch (error) {
+      if (client !== own || closed) return;
+      failed(error as Error);
+      own.destroy();
+      setTimeout(() => !closed && client === own && void connect(attempts + 1), reconnectWait(attempts));
+    }
+  };
+  void connect();
+
+  const giveUp = (own: Client): void => {
+    if (client !== own || closed) return;
+    failed(new RedisUnavailable("no answer in time"));
+    own.destroy();
+    void connect();
+    look();
+  };
+
+  const send: Redis["send"] = async (key, args, { timeoutMs = ANSWER_MS, buffers = false } = {}) => {
+    const own = client;
+    if (closed || own === null || !own.isReady()) throw new RedisUnavailable("not connected");
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new RedisUnavailable("no answer in time"));
+        giveUp(own);
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([own.send(key, args, buffers), late]);
+    } catch (error) {
+      throw isReply(error) ? error : new RedisUnavailable(codeOf(error as Error), { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    send,
+    async run({ source, hash }, keys, args, options) {
+      const rest = [String(keys.length), ...keys, ...args];
+      try {
+        return await send(keys[0], ["EVALSHA", hash, ...rest], options);
+      } catch (error) {
+        if (!isReply(error) || !error.message.startsWith("NOSCRIPT")) throw error;
+        return await send(keys[0], ["EVAL", source, ...rest], options);
+      }
+    },
+    isUp,
+    onChange(listener) {
+      listeners.push(listener);
+    },
+    whenUp(timeoutMs) {
+      if (isUp()) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(isUp()), timeoutMs);
+        listeners.push((up) => {
+          if (!up) return;
+          clearTimeout(timer);
+          resolve(true);
+        });
+      });
+    },
+    close() {
+      closed = true;
+      client?.destroy();
+    },
+  };
+}
+
+/** What Redis itself answered: it did not do what it was asked. */
+export function isReply(error: unknown): error is ErrorReply {
+  return error instanceof ErrorReply;
+}
+
+/** Never an address or a password, which messages may hold. */
+function codeOf(error: Error): string {
+  if (error instanceof ErrorReply) return error.message.split(" ", 1)[0] as string;
+  return "code" in error ? String(error.code) : error.message;
+}
