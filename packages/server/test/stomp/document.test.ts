@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "@stomp/stompjs";
+import { compileFunction } from "node:vm";
+import { Client, Stomp } from "@stomp/stompjs";
 import SockJS from "sockjs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import webstomp, { type Client as OldClient } from "webstomp-client";
+import webstomp from "webstomp-client";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
+import { type Chat, chatClient, type Heard, talk } from "./support/chat-client.ts";
 import { conversationOf, openLive, tokenOf } from "./support/live-client.ts";
 
 /** The document's client over the public libraries, on the real server. */
@@ -16,119 +17,42 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
-// biome-ignore lint/suspicious/noExplicitAny: any shape may come
-type Heard = { readonly destination: string; readonly body: any };
-
 const TRANSPORTS = ["websocket", "xhr-streaming", "xhr-polling", "eventsource"] as const;
 
-/** Makes the calls of the document's `ChatClient`, in its order; its log is kept instead of printed. */
-class ChatClient {
-  readonly heard: Heard[] = [];
-  readonly connected: Promise<void>;
-  readonly stompClient: OldClient;
+/** What the document calls `Stomp`: one library takes a message's headers before its body, the other after it. */
+const LIBRARIES = {
+  // As a factory: it warns of anything else, though it takes it.
+  stompjs: { over: (socket: WebSocket) => Stomp.over(() => socket) },
+  webstomp: {
+    over(socket: WebSocket) {
+      const client = webstomp.over(socket, { debug: false });
+      const send = client.send.bind(client);
+      return Object.assign(client, {
+        send: (to: string, headers: Record<string, string>, body: string) => send(to, body, headers),
+      });
+    },
+  },
+};
 
-  constructor(token: string, url: string, transports?: string) {
-    const socket = new SockJS(url, null, transports === undefined ? {} : { transports });
-    this.stompClient = webstomp.over(socket as unknown as WebSocket, { debug: false });
-    this.connected = new Promise((resolve, reject) => {
-      this.stompClient.connect(
-        { Authorization: `Bearer ${token}` },
-        () => {
-          this.#onConnected();
-          resolve();
-        },
-        (error) => reject(new Error(JSON.stringify(error))),
-      );
-    });
-  }
-
-  #onConnected(): void {
-    for (const name of ["messages", "typing", "presence"]) {
-      const destination = `/user/queue/chat/${name}`;
-      this.stompClient.subscribe(destination, ({ body }) =>
-        this.heard.push({ destination, body: JSON.parse(body) }),
-      );
-    }
-    this.#send("presence", { online: true, deviceType: "web" });
-  }
-
-  sendMessage(conversationId: number, content: string, more: object = {}): void {
-    this.#send("send", { conversationId, content, messageType: "TEXT", ...more });
-  }
-
-  startTyping(conversationId: number): void {
-    this.#send("typing", { conversationId, typing: true });
-  }
-
-  stopTyping(conversationId: number): void {
-    this.#send("typing", { conversationId, typing: false });
-  }
-
-  markAsRead(conversationId: number): void {
-    this.#send("markRead", { conversationId });
-  }
-
-  addReaction(messageId: number, conversationId: number, emoji: string): void {
-    this.#send("reaction", { messageId, conversationId, emoji, add: true });
-  }
-
-  disconnect(): void {
-    this.stompClient.disconnect();
-  }
-
-  #send(name: string, body: object): void {
-    this.stompClient.send(`/app/chat.${name}`, JSON.stringify(body), {});
-  }
-
-  async until(name: string, fits: (body: Heard["body"]) => boolean = () => true): Promise<Heard["body"]> {
-    for (let i = 0; i < 1_500; i++) {
-      const found = this.heard.find(({ destination, body }) => destination.endsWith(name) && fits(body));
-      if (found !== undefined) return found.body;
-      await sleep(10);
-    }
-    throw new Error(`never told: ${name}`);
-  }
+async function openChat(library: keyof typeof LIBRARIES, transports: string, token: string): Promise<Chat> {
+  const heard: Heard[] = [];
+  const code = `return (${chatClient(server.url)})(token, log)`;
+  const run = compileFunction(code, ["SockJS", "Stomp", "token", "log"]);
+  const OneTransport = new Proxy(SockJS, {
+    construct: (target, [url]: [string]) => new target(url, null, { transports }),
+  });
+  const log = (word: string, body: unknown) => heard.push({ word, body });
+  const chat = await run(OneTransport, LIBRARIES[library], token, log);
+  return {
+    heard,
+    call: async (method, ...args) => chat[method](...args),
+    close: async () => chat.disconnect(),
+  };
 }
 
-describe("the document's client", () => {
-  test.each(TRANSPORTS)("over %s", async (transport) => {
-    const people = [`1${transport.length}`, `two-${transport}`] as const;
-    const conversation = await conversationOf(server, people);
-    const [first, second] = [await tokenOf(server, people[0], "John Doe"), await tokenOf(server, people[1])];
-    const john = new ChatClient(first, `${server.url}/ws/chat`, transport);
-    await john.connected;
-    const jane = new ChatClient(second, `${server.url}/ws/chat?token=${second}`, transport);
-    await jane.connected;
-    await john.until("presence", (body) => body.userId === people[1] && body.online);
-
-    const text = 'Hello, "everyone"! \\ ünï 👍 \u2028 \u200d end';
-    john.sendMessage(conversation, text, { tempId: 'temp-"1"\\' });
-    const told = await jane.until("messages");
-    expect(told).toMatchObject({
-      conversationId: conversation,
-      content: text,
-      messageType: "TEXT",
-      senderId: Number(people[0]),
-      senderName: "John Doe",
-    });
-    expect(told.tempId).toBeUndefined();
-    expect(await john.until("messages")).toEqual({ ...told, tempId: 'temp-"1"\\' });
-    expect(JSON.stringify(told.createdAt)).toMatch(/Z"$/);
-
-    john.startTyping(conversation);
-    await jane.until("typing", (body) => body.typing && body.userId === Number(people[0]));
-    john.stopTyping(conversation);
-    await jane.until("typing", (body) => !body.typing);
-
-    using watcher = await openLive(server, people[0]);
-    await watcher.subscribe("reactions");
-    await watcher.subscribe("receipts");
-    jane.addReaction(told.id, conversation, "👍");
-    expect((await watcher.until("reactions")).body).toMatchObject({ summary: { "👍": 1 }, added: true });
-    jane.markAsRead(conversation);
-    expect((await watcher.until("receipts")).body).toMatchObject({ lastReadMessageId: told.id });
-    john.disconnect();
-    jane.disconnect();
+describe.each(["stompjs", "webstomp"] as const)("the document's client with %s", (library) => {
+  test.concurrent.each(TRANSPORTS)("over %s", async (transport) => {
+    await talk(server, `${library}-${transport}`, (token) => openChat(library, transport, token));
   });
 });
 
