@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { Registry } from "prom-client";
 import { openBlobs } from "./adapters/blobs/open-blobs.ts";
@@ -48,6 +49,7 @@ import { createSignedLinks } from "./http/signed-links.ts";
 import { registerMetrics } from "./metrics.ts";
 import { createBot } from "./sandbox/bot.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
+import { webAppRoutes } from "./web-app/routes.ts";
 import { startDeliverer } from "./webhooks/deliverer.ts";
 import { DAY_OF_RETRIES } from "./webhooks/schedule.ts";
 import { createWriter } from "./writer/writer.ts";
@@ -63,6 +65,8 @@ export interface RunningServer {
   drain(): Promise<void>;
 }
 
+/** Where the build of apps/web puts it. */
+const WEB_APP = fileURLToPath(new URL("../../../apps/web/dist/", import.meta.url));
 const MIGRATIONS = new URL("./adapters/store/migrations/", import.meta.url);
 /** How long a query or a batch waits for PostgreSQL to come back. */
 const PATIENCE_MS = 5_000;
@@ -251,6 +255,13 @@ async function startOver(
       ready: () => readiness(store, durability),
       metrics,
       describe: () => listener.describe(VERSION),
+    }),
+  );
+  listener.addScope(
+    webAppRoutes({
+      directory: config.webAppDir ?? WEB_APP,
+      mode: config.mode,
+      allowedOrigins: config.allowedOrigins,
     }),
   );
   const parts = {

@@ -46,7 +46,7 @@ const SERVER = "packages/server/src/";
 
 /**
  * The rules as the page states them; throws where it states none.
- * @param base what its paths are relative to where they do not say `packages/` or `bench/`
+ * @param base what its paths are relative to where they do not say `packages/`, `apps/` or `bench/`
  */
 export function readRules(page: string, base = SERVER): Rule[] {
   const section = page.split(/^## /m).find((part) => part.startsWith("Who may import whom"));
@@ -54,7 +54,7 @@ export function readRules(page: string, base = SERVER): Rule[] {
   if (rows.length === 0) throw new Error("no table of imports was found");
   const quoted = (cell: string): string[] =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name as string);
-  const full = (path: string): string => (/^(packages|bench)\//.test(path) ? path : base + path);
+  const full = (path: string): string => (/^(packages|apps|bench)\//.test(path) ? path : base + path);
   return rows.map(([, room = "", ours = "", foreign = ""]) => ({
     room: full(room),
     ours: ours.trim() === "everything" ? ["*"] : quoted(ours).map(full),
@@ -125,7 +125,7 @@ export function cycles(imports: readonly Import[]): string[] {
 
 /** The imports of every source file; tests and what only they use may look anywhere. */
 export function readImports(): Import[] {
-  const files = globSync(["packages/*/src/**/*.ts", "bench/src/**/*.ts"], { cwd: ROOT });
+  const files = globSync(["packages/*/src/**/*.ts", "apps/*/src/**/*.{ts,tsx}", "bench/src/**/*.ts"], { cwd: ROOT });
   return files
     .filter((file) => !file.endsWith(".test.ts") && !file.includes("/testing/"))
     .flatMap((file) => importsOf(file, readFileSync(join(ROOT, file), "utf8")));

@@ -22,6 +22,7 @@ export function banner({ version, url, mode, store, durability }: BannerFacts): 
     `  mode     ${MODES[mode]}`,
     `  data     ${store}`,
     `  durable  ${durability}`,
+    `  browser  ${url}/ is a chat app, ${url}/dialects shows all dialects at once`,
     "",
     "  What to try next:",
     "",

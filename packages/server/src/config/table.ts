@@ -71,6 +71,10 @@ export const OPTIONS = {
     group: "Listening",
     text: "Hosts that, beside loopback, requests may name in open mode (a tunnel, a forwarded port). Who reaches the server through them may act as anybody.",
   }),
+  WEB_APP_DIR: optional(text("a path"), {
+    group: "Listening",
+    text: "Directory of a built web app to serve at / in place of the one that comes with the server.",
+  }),
   TRUST_PROXY: option(list("addresses or ranges such as 10.0.0.0/8", isAddressRange), "", {
     group: "Listening",
     text: "Proxies whose X-Forwarded-For is believed; nobody's is without this.",

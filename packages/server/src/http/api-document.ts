@@ -8,7 +8,15 @@ export interface DescribedRoute {
   readonly schema?: RouteSchema | undefined;
 }
 
+declare module "fastify" {
+  interface FastifySchema {
+    /** The route is no part of the API that is described. */
+    readonly hide?: boolean;
+  }
+}
+
 interface RouteSchema {
+  readonly hide?: boolean;
   readonly tags?: readonly string[];
   readonly summary?: string;
   readonly description?: string;
@@ -62,6 +70,7 @@ export function describeApi(
   const schemas: Record<string, object> = {};
   const paths: Record<string, Record<string, Operation>> = {};
   for (const { url, methods, schema } of routes) {
+    if (schema?.hide === true) continue;
     const path = url.replace(/:(\w+)/g, "{$1}");
     for (const method of methods) {
       if (UNTOLD.has(method)) continue;

@@ -7,6 +7,7 @@ import { sendJson } from "../answers.ts";
 import { createIdentity, type Identity } from "../identity.ts";
 import { createListener, type Listener } from "../listener.ts";
 import { createLog } from "../log.ts";
+import type { RouteScope } from "../scopes.ts";
 import { sharedRoutes } from "../shared-routes.ts";
 
 export const SECRET = "q8Zr3vNw0LkTj5XbYd2HsGf7UcPe9MaV4oRi";
@@ -27,7 +28,10 @@ export async function drainAll(): Promise<void> {
 }
 
 /** A real listener with the shared routes, a scope under `/things` with an error form of its own, and an echo at `/ws`. */
-export async function start(env: Record<string, string>): Promise<Running> {
+export async function start(
+  env: Record<string, string>,
+  scopes: readonly RouteScope[] = [],
+): Promise<Running> {
   const config: Config = loadConfig({ PORT: "0", LOG_LEVEL: "debug", ...env }, []);
   const lines: string[] = [];
   const log = createLog(config, { write: (line) => lines.push(line) }, false);
@@ -82,6 +86,7 @@ export async function start(env: Record<string, string>): Promise<Running> {
       app.get("/things/me", (r) => identity.identify({ headers: r.headers, query: r.query }));
     },
   });
+  scopes.forEach(listener.addScope);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1024 });
   listener.addUpgrade({
     path: "/ws",

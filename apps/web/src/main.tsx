@@ -1,0 +1,3 @@
+import "./design/base.css";
+
+document.title = "Parlance";
