@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { Hub } from "./delivery/hub.ts";
 import type { Follower } from "./follower/follower.ts";
 import type { DrainingWriter } from "./writer/writer.ts";
@@ -7,7 +7,7 @@ import type { DrainingWriter } from "./writer/writer.ts";
 export function registerMetrics(
   registry: Registry,
   parts: {
-    readonly hub: Pick<Hub, "sessionCount">;
+    readonly hub: Pick<Hub, "sessionCount" | "endings">;
     readonly writer: Pick<DrainingWriter, "waiting">;
     readonly indexer: Pick<Follower, "behindMs">;
   },
@@ -18,6 +18,16 @@ export function registerMetrics(
     registers: [registry],
     collect() {
       this.set(parts.hub.sessionCount);
+    },
+  });
+  new Counter({
+    name: "parlance_sessions_ended_total",
+    help: "Connections that this server has ended, by why: each is told to come back and resume",
+    labelNames: ["reason"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(parts.hub.endings)) this.inc({ reason }, count);
     },
   });
   new Gauge({

@@ -84,7 +84,8 @@ const ATTACHMENT_SWEEP_MS = 300_000;
 /** Of one request of a webhook, and how long whoever makes it has for that before another does. */
 const WEBHOOK_TIMEOUT_MS = 10_000;
 const WEBHOOK_LEASE_MS = 30_000;
-const WEBHOOK_POLL_MS = 500;
+const WEBHOOK_POLL_MS = 250;
+const WEBHOOK_IDLE_MS = 2_000;
 /** When the server stops, requests under way get so long: those cut off are made again. */
 const WEBHOOK_DRAIN_MS = 2_000;
 /** An endpoint that has taken nothing for so long is disabled. */
@@ -131,11 +132,15 @@ async function startOver(
   });
 
   const bus = createInProcessBus();
+  const behindWriter: { moved(): void }[] = [];
   const writer = createWriter({
     logs: store.logs,
     marks: store.marks,
     bus,
     log,
+    onMoved() {
+      for (const one of behindWriter) one.moved();
+    },
     maxBatch: config.writerMaxBatch,
     maxBatchBytes: MAX_BATCH_BYTES,
     maxQueued: config.writerMaxQueued,
@@ -235,6 +240,7 @@ async function startOver(
     log,
     isBusy: () => writer.waiting() > BUSY_WAITING,
   });
+  behindWriter.push(indexer);
 
   const identity = createIdentity({
     mode: config.mode,
@@ -303,10 +309,12 @@ async function startOver(
     disableAfterMs: WEBHOOK_DISABLE_MS,
     leaseMs: WEBHOOK_LEASE_MS,
     pollMs: WEBHOOK_POLL_MS,
+    idleMs: WEBHOOK_IDLE_MS,
     log,
     now,
     random: Math.random,
   });
+  behindWriter.push(deliverer);
   bot?.wake().catch((error: unknown) => log.warn({ error }, "the bot does not listen yet"));
 
   return {

@@ -7,7 +7,7 @@ import { Channel, type ChannelHost } from "./channel.ts";
 import { createFlusher } from "./flusher.ts";
 import { Horizon } from "./horizon.ts";
 import { LocalUser } from "./local-user.ts";
-import type { Codec, Outlet } from "./outlet.ts";
+import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { Session } from "./session.ts";
 
 export interface HubOptions {
@@ -68,6 +68,9 @@ export class Hub {
     bus.listen({ news: (news) => this.#hear(news), lost: options.onLost });
   }
 
+  /** Sessions that the server has ended so far, by why. */
+  readonly endings: Record<EndReason, number> = { slow_consumer: 0, restart: 0, expired: 0, deactivated: 0 };
+
   get sessionCount(): number {
     let count = 0;
     for (const user of this.#users.values()) count += user.sessions.size;
@@ -119,6 +122,7 @@ export class Hub {
       maxSendQueueBytes,
       this.#flusher,
       this.horizon.xid,
+      (reason) => this.endings[reason]++,
     );
     user.sessions.add(session);
     try {

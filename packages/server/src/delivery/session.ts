@@ -33,6 +33,7 @@ export class Session {
   readonly user: LocalUser;
   readonly #queue: SendQueue;
   readonly #flusher: Flusher;
+  readonly #onEnd: (reason: EndReason) => void;
   /** Live events kept back until what came before them is out. */
   #backlog: (readonly Event[] | Signal)[] = [];
   /** The hub's horizon when the first of them may have come: they are of this transaction or later ones. */
@@ -54,7 +55,10 @@ export class Session {
   /** Not null while it catches up: what it was let into meanwhile. */
   lateJoins: LateJoin[] | null = null;
 
-  /** @param horizon the hub's; it holds back live events from then on */
+  /**
+   * @param horizon the hub's; it holds back live events from then on
+   * @param onEnd called when the server ends it, not when the connection is gone
+   */
   constructor(
     id: string,
     user: LocalUser,
@@ -62,6 +66,7 @@ export class Session {
     maxQueueBytes: number,
     flusher: Flusher,
     horizon: number,
+    onEnd: (reason: EndReason) => void,
   ) {
     this.id = id;
     this.user = user;
@@ -70,6 +75,7 @@ export class Session {
     this.#queue = new SendQueue(outlet, maxQueueBytes);
     this.#keptSince = horizon;
     this.#flusher = flusher;
+    this.#onEnd = onEnd;
   }
 
   get ended(): boolean {
@@ -299,6 +305,7 @@ export class Session {
     this.#queue.clear();
     this.#backlog = [];
     this.#settle();
+    this.#onEnd(reason);
     this.outlet.end(reason);
   }
 

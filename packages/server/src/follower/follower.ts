@@ -10,26 +10,34 @@ export interface FollowerOptions {
   readonly log: Log;
   /** While the writer has all it can do, the follower does little: what it does can wait, and senders cannot. */
   readonly isBusy: () => boolean;
+  /** Between two looks while there is something to do, and at most until what `moved` told is looked for. */
   readonly pollMs?: number;
+  /** Between two looks when nothing was told: what other processes stored is seen so late. */
+  readonly idleMs?: number;
   readonly leaseMs?: number;
   readonly maxTicks?: number;
 }
 
 export interface Follower {
+  /** This process has stored something. */
+  moved(): void;
   /** How long the oldest of what its consumer has to do had waited when it last looked; 0 where another process does it. */
   behindMs(): number;
   /** Finishes what is under way and lets another process go on at once. */
   stop(): Promise<void>;
 }
 
-/** How soon what was committed is seen, where little is to do. A look costs 0.1 ms. */
+/** How soon what was committed is seen, where little is to do. */
 const POLL_MS = 250;
+/** A look costs 1 to 10 ms of PostgreSQL, for which the emptied rows are still to be passed over. */
+const IDLE_MS = 1_500;
 /** So long after a process was killed another goes on. */
 const LEASE_MS = 5_000;
 /** In one transaction: large enough to be cheap, small enough to be repeated. */
 const MAX_TICKS = 1_000;
-/** While the writer is busy the follower works a twentieth of the time. */
-const REST_PER_WORK = 19;
+/** While the writer has all it can do the follower works a twentieth of the time, while it writes at all a third. */
+const REST_WHEN_BUSY = 19;
+const REST_WHEN_WRITING = 2;
 const LONGEST_REST_MS = 2_000;
 
 /**
@@ -38,20 +46,32 @@ const LONGEST_REST_MS = 2_000;
  */
 export function startFollower(options: FollowerOptions): Follower {
   const { store, consumer, holder, log, isBusy } = options;
-  const { pollMs = POLL_MS, leaseMs = LEASE_MS, maxTicks = MAX_TICKS } = options;
+  const { pollMs = POLL_MS, idleMs = IDLE_MS, leaseMs = LEASE_MS, maxTicks = MAX_TICKS } = options;
   let stopped = false;
   let behindMs = 0;
-  let wake = (): void => {};
+  /** Something was stored since the last look began. */
+  let hasMoved = false;
+  /** Set while there is nothing to do. */
+  let endIdling: (() => void) | null = null;
+  let endRest = (): void => {};
 
   const rest = (ms: number): Promise<void> =>
     new Promise((resolve) => {
       if (stopped) return resolve();
       const timer = setTimeout(resolve, ms);
-      wake = () => {
+      endRest = () => {
         clearTimeout(timer);
         resolve();
       };
     });
+  const idle = async (ms: number): Promise<void> => {
+    if (!hasMoved) {
+      endIdling = () => endRest();
+      await rest(ms);
+      endIdling = null;
+    }
+    if (hasMoved) await rest(pollMs);
+  };
 
   /** Consumes a batch, or in parts what can be consumed of it. */
   const consume = async (batch: FollowBatch): Promise<void> => {
@@ -74,19 +94,22 @@ export function startFollower(options: FollowerOptions): Follower {
     }
   };
 
-  /** One round; resolves with how long to rest after it. */
-  const round = async (): Promise<number> => {
+  /** One round, and the rest after it. */
+  const round = async (): Promise<void> => {
+    hasMoved = false;
     const work = await store.next(consumer.name, holder, { leaseMs, ticks: maxTicks });
     behindMs = work?.behindMs ?? 0;
-    if (work === null) return Math.min(leaseMs / 2, LONGEST_REST_MS);
+    // Another process does the work: what is stored here is no reason to look sooner.
+    if (work === null) return await rest(Math.min(leaseMs / 2, LONGEST_REST_MS));
     const { ranges } = work.batch;
-    if (ranges.length === 0) return pollMs;
+    if (ranges.length === 0) return await idle(Math.min(leaseMs / 2, idleMs));
     const began = performance.now();
     await consume(work.batch);
     const took = performance.now() - began;
-    if (isBusy()) return Math.max(pollMs, Math.min(took * REST_PER_WORK, LONGEST_REST_MS));
+    if (isBusy()) return await rest(Math.max(pollMs, Math.min(took * REST_WHEN_BUSY, LONGEST_REST_MS)));
     const ticks = ranges.reduce((sum, range) => sum + range.through - range.since, 0);
-    return ticks >= maxTicks ? 0 : pollMs;
+    if (ticks < maxTicks) return await rest(pollMs);
+    if (hasMoved) await rest(Math.min(took * REST_WHEN_WRITING, pollMs));
   };
 
   const run = async (): Promise<void> => {
@@ -95,7 +118,7 @@ export function startFollower(options: FollowerOptions): Follower {
       try {
         if (!isKnown) await store.follow(consumer);
         isKnown = true;
-        await rest(await round());
+        await round();
       } catch (error) {
         // Another process may have taken over meanwhile, or the store is away: it is asked again.
         const reason = error instanceof StoreError ? error.code : error;
@@ -108,10 +131,14 @@ export function startFollower(options: FollowerOptions): Follower {
   const running = run();
 
   return {
+    moved() {
+      hasMoved = true;
+      endIdling?.();
+    },
     behindMs: () => behindMs,
     async stop() {
       stopped = true;
-      wake();
+      endRest();
       await running;
     },
   };

@@ -6,7 +6,7 @@ test("those who come in one moment are visited once a period, a few at a time", 
   onTestFinished(() => {
     vi.useRealTimers();
   });
-  const heartbeat = startHeartbeat(1_000);
+  const heartbeat = startHeartbeat(5_000);
   onTestFinished(() => heartbeat.stop());
   const visits = new Array<number>(200).fill(0);
   const connections = visits.map((_, i) => ({
@@ -17,14 +17,18 @@ test("those who come in one moment are visited once a period, a few at a time", 
   for (const connection of connections) heartbeat.add(connection);
   const total = () => visits.reduce((sum, n) => sum + n, 0);
   for (let period = 1; period <= 3; period++) {
-    for (let ms = 0; ms < 1_000; ms += 20) {
+    for (let ms = 0; ms < 5_000; ms += 100) {
       const before = total();
-      vi.advanceTimersByTime(20);
+      vi.advanceTimersByTime(100);
       expect(total() - before).toBe(4);
     }
     expect(new Set(visits)).toEqual(new Set([period]));
   }
   for (const connection of connections) heartbeat.remove(connection);
-  vi.advanceTimersByTime(2_000);
+  vi.advanceTimersByTime(10_000);
   expect(total()).toBe(600);
+  expect(vi.getTimerCount(), "nobody is there to be visited").toBe(0);
+  heartbeat.add(connections[0] as (typeof connections)[number]);
+  vi.advanceTimersByTime(5_000);
+  expect(total()).toBe(601);
 });

@@ -18,8 +18,10 @@ export interface DelivererOptions {
   readonly disableAfterMs: number;
   /** How long somebody who claimed a delivery has for it; more than a request may take. */
   readonly leaseMs: number;
-  /** Between two looks for what is due. */
+  /** Between two looks for what is due, while there is something. */
   readonly pollMs: number;
+  /** Between two looks when nothing was told: other processes' events, and retries, are so late. */
+  readonly idleMs: number;
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -27,6 +29,8 @@ export interface DelivererOptions {
 }
 
 export interface Deliverer {
+  /** This process has stored something, which may be an event. */
+  moved(): void;
   /** Begins nothing more; requests under way get so long. */
   stop(graceMs: number): Promise<void>;
 }
@@ -48,7 +52,7 @@ const SWEEP_ROWS = 2_000;
 
 /** Sends what is due. Any number of processes may do so over one store. */
 export function startDeliverer(options: DelivererOptions): Deliverer {
-  const { outbox, leaseMs, pollMs, log } = options;
+  const { outbox, leaseMs, pollMs, idleMs, log } = options;
   const busy = new Map<number, number>();
   const stopping = new AbortController();
   const runs = new Set<Promise<void>>();
@@ -56,7 +60,10 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   let sweptAt = options.now();
   /** There was more to do than could be begun: the next end of something begins it. */
   let full = false;
+  /** Something was stored since the last round began. */
+  let hasMoved = false;
   let wake = () => {};
+  let hurry = () => {};
 
   const count = (webhookId: number, by: number): void => {
     const left = (busy.get(webhookId) ?? 0) + by;
@@ -92,6 +99,7 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   };
 
   const round = async (): Promise<void> => {
+    hasMoved = false;
     while ((await outbox.spread(SPREAD)) === SPREAD && !stopped);
     const limit = MAX_UNDER_WAY - runs.size;
     const due =
@@ -115,8 +123,12 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     while (!stopped) {
       const next = Promise.withResolvers<void>();
       wake = next.resolve;
-      const timer = setTimeout(next.resolve, pollMs);
       await round().catch((error: unknown) => log.warn({ error }, "webhooks wait for the store"));
+      let timer = setTimeout(next.resolve, hasMoved || runs.size > 0 ? pollMs : idleMs);
+      hurry = () => {
+        clearTimeout(timer);
+        timer = setTimeout(next.resolve, pollMs);
+      };
       if (!stopped) await next.promise;
       clearTimeout(timer);
     }
@@ -124,6 +136,11 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   const working = work();
 
   return {
+    moved() {
+      if (hasMoved) return;
+      hasMoved = true;
+      hurry();
+    },
     async stop(graceMs) {
       stopped = true;
       wake();

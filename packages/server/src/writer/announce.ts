@@ -16,13 +16,16 @@ export interface Announce {
   changed(entries: readonly ChangeEntry[], changed: Changed): void;
 }
 
-export function createAnnounce(bus: Bus): Announce {
+/** @param onMoved called after each batch, for those who follow behind the writer in this process */
+export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
   const publish = (byConversation: ReadonlyMap<number, Event[]>, more: readonly News[]) => {
     const news: News[] = [];
     for (const [conversationId, events] of byConversation) {
       news.push({ topic: `conversation:${conversationId}`, kind: "events", conversationId, events });
     }
-    if (news.length + more.length > 0) bus.publish([...news, ...more]);
+    if (news.length + more.length === 0) return;
+    bus.publish([...news, ...more]);
+    onMoved();
   };
 
   return {

@@ -23,6 +23,8 @@ export interface WriterOptions {
   readonly marks: MarkLog;
   readonly bus: Bus;
   readonly log: Log;
+  /** Called after each batch that ticked. */
+  readonly onMoved?: () => void;
   readonly maxBatch: number;
   readonly maxBatchBytes: number;
   /** Drafts and changes held over all lanes before `overloaded` is answered. */
@@ -47,7 +49,7 @@ const ENTRY_BYTES = 200;
 const UNIT_BYTES = 3;
 
 export function createWriter(options: WriterOptions): DrainingWriter {
-  const announce = createAnnounce(options.bus);
+  const announce = createAnnounce(options.bus, options.onMoved ?? (() => {}));
   const limits = { entries: options.maxBatch, bytes: options.maxBatchBytes };
   const lanes = options.logs.map(
     (log) => new Lane({ log, announce, limits, patienceMs: options.patienceMs, report: options.log }),

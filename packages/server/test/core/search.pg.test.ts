@@ -26,6 +26,7 @@ beforeAll(async () => {
     log: silentLog,
     isBusy: () => false,
     pollMs: 5,
+    idleMs: 5,
   });
 });
 afterAll(async () => {

@@ -47,6 +47,7 @@ function follow(
     log: silentLog,
     isBusy: () => false,
     pollMs: 5,
+    idleMs: 5,
     leaseMs: 150,
     maxTicks: 20,
   });
@@ -227,6 +228,33 @@ test("a tick that cannot be taken is noted and passed over, alone", async () => 
       { conversation_id: `${conversationId}`, tick: "23", reason: "TypeError" },
     ]);
   });
+});
+
+test("one that rests looks when it is told that something has moved", async () => {
+  const conversationId = await node.open(["ann"]);
+  const witness = new Witness();
+  const follower = startFollower({
+    store: node.store.follow,
+    consumer: {
+      name: "resting",
+      from: "beginning",
+      async consume(batch) {
+        witness.see(batch);
+        await node.store.follow.settle(batch);
+      },
+    },
+    holder: "n",
+    log: silentLog,
+    isBusy: () => false,
+    pollMs: 5,
+    idleMs: 600_000,
+    leaseMs: 1_200_000,
+  });
+  await caughtUp(witness.seen).toEqual(Object.fromEntries(await clocks()));
+  const { seq } = await node.send({ conversationId, senderId: "ann", content: "told" });
+  follower.moved();
+  await caughtUp(witness.seen).toMatchObject({ [conversationId]: seq });
+  await follower.stop();
 });
 
 test("one that was overtaken can note nothing as done", async () => {

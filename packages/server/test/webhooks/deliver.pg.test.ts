@@ -50,6 +50,7 @@ function deliver(over: Partial<DelivererOptions> = {}, store: PostgresStore = no
     disableAfterMs: 60_000,
     leaseMs: 2_000,
     pollMs: 20,
+    idleMs: 20,
     log: silentLog,
     now: Date.now,
     random: Math.random,
