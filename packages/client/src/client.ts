@@ -1,281 +1,282 @@
-import type { CloseCode } from "@parlance/protocol/close-codes.ts";
-import type {
-  ClientEventName,
-  ClientPayload,
-  RequestId,
-  ServerEventName,
-  ServerEvents,
-} from "@parlance/protocol/websocket.ts";
+import { Apply } from "./apply.ts";
+import { Clocks } from "./clocks.ts";
+import { LiveConnection } from "./connection.ts";
+import { Conversations } from "./conversations.ts";
+import { Emitter } from "./emitter.ts";
+import { asClientError, type ClientError } from "./errors.ts";
+import type { ClientEvents } from "./events.ts";
+import { Files } from "./files.ts";
+import { Messages } from "./messages.ts";
+import type { Connection, ConnectionStatus, Message, Topic, Topics } from "./model.ts";
+import { Outbox, type QueuedMessage, storedOf } from "./outbox.ts";
+import { People } from "./people.ts";
+import { Rest } from "./rest.ts";
+import { State } from "./state.ts";
+import { type ClientStorage, memoryStorage } from "./storage.ts";
+import { openModeToken, type TokenFunction, TokenSource } from "./token.ts";
 
-export type { ServerEvents } from "@parlance/protocol/websocket.ts";
-
-/** What a listener can be told: the server's events, and the connection's own. */
-export interface Events extends ServerEvents {
-  /** Live: what was missed while away has been told. */
-  connected: { readonly position: string };
-  /** The connection is lost. `retryMs` null: for good, because coming back would be refused again. */
-  disconnected: { readonly code: number; readonly reason: string; readonly retryMs: number | null };
-}
+export type { GroupOptions } from "./conversations.ts";
+export { ClientError, type ClientErrorCode } from "./errors.ts";
+export type { ClientEvents } from "./events.ts";
+export type { UploadOptions } from "./files.ts";
+export type { EarlierText, SendOptions } from "./messages.ts";
+export type * from "./model.ts";
+export { type MessageStatus, messageStatus, otherOf, readersOf, titleOf } from "./status.ts";
+export { type ClientStorage, indexedDbStorage, memoryStorage, webStorage } from "./storage.ts";
+export type { TokenFunction } from "./token.ts";
 
 export interface ClientOptions {
-  /** `ws://…/ws` or `wss://…/ws`. */
+  /** The server's, such as `https://chat.example.com`. */
   readonly url: string;
-  /** In open mode: who this is. */
+  /** Asked for a token before the first connection, and when one ends. Null: signed out. */
+  readonly token?: TokenFunction;
+  /** In open mode instead of a token: who this is, and what they are called. */
   readonly user?: string;
-  /** Asked before every connection, so that it may renew itself. */
-  readonly token?: () => string | Promise<string>;
-  /** `client.position` of an earlier run: everything since then is told first. */
-  readonly position?: string;
-  /** Milliseconds before the nth attempt to come back, from 1. By default up to 30 s, at random. */
+  readonly name?: string;
+  /** Where queued messages are kept over a reload; in memory, which forgets, unless given. */
+  readonly storage?: ClientStorage;
+  /** Messages held of one conversation at most; 5,000. */
+  readonly timelineLimit?: number;
+  /** Milliseconds before the nth attempt to come back, from 1. */
   readonly retryDelay?: (attempt: number) => number;
+  /** Milliseconds that the server may take to answer; 10,000. */
+  readonly answerMs?: number;
 }
-
-/** Why a request has no answer: the server refused it, or the connection was lost (`code` "disconnected"). */
-export class RequestError extends Error {
-  readonly code: string;
-  /** Seconds after which the same request may succeed. */
-  readonly retryAfter: number | undefined;
-
-  constructor(code: string, message: string, retryAfter?: number) {
-    super(message);
-    this.name = "RequestError";
-    this.code = code;
-    this.retryAfter = retryAfter;
-  }
-}
-
-interface Pending {
-  readonly frame: string;
-  /** Sent again after a lost connection: its key makes that safe. */
-  readonly repeats: boolean;
-  readonly resolve: (payload: unknown) => void;
-  readonly reject: (error: RequestError) => void;
-}
-
-/** Requests without an answer; one more is refused. */
-const MAX_PENDING = 1_000;
-
-/** Request ids of our own begin at 1. */
-const RESUME_ID = 0;
 
 /**
- * Whether coming back makes sense after the server closed with this code; after any other it does. After 4001
- * it does once more where there is a new token to be had.
+ * A connection to a server, and all that is known from it. `start` it, look at topics with `get`, be told of their
+ * changes by `subscribe`, and of events by `on`.
  */
-const COMES_BACK: Readonly<Record<CloseCode, boolean>> = {
-  1008: false,
-  1009: false,
-  1011: true,
-  1012: true,
-  4001: false,
-  4008: true,
-  4009: false,
-  4029: true,
-};
-
-/** At random over the whole span, so that clients that lost the same server do not return together. */
-const fullJitter = (attempt: number): number => Math.random() * Math.min(30_000, 500 * 2 ** attempt);
-
-/** A connection to the websocket dialect that comes back by itself and resumes where it was. */
 export class Client {
+  readonly conversations: Conversations;
+  readonly messages: Messages;
+  readonly people: People;
+  readonly files: Files;
   readonly #options: ClientOptions;
-  readonly #url: URL;
-  readonly #listeners = new Map<string, Set<(payload: never) => void>>();
-  readonly #pending = new Map<RequestId, Pending>();
-  #socket: WebSocket | null = null;
-  #live = false;
-  #closed = false;
-  #heard = true;
-  #attempt = 0;
-  #lastId = 0;
-  #position: string | null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #tokens: TokenSource;
+  readonly #storage: ClientStorage;
+  readonly #events = new Emitter<ClientEvents>();
+  readonly #state: State;
+  readonly #outbox: Outbox;
+  readonly #clocks: Clocks;
+  readonly #apply: Apply;
+  readonly #connection: LiveConnection;
+  #clockOffsetMs = 0;
+  #identified: Promise<void> | null = null;
+  #storageFails = false;
 
-  /** Begins to connect; listeners that are added in the same turn miss nothing. */
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#url = new URL(options.url);
-    if (options.user !== undefined) this.#url.searchParams.set("user_id", options.user);
-    this.#position = options.position ?? null;
-    void this.#connect();
+    const url = options.url.replace(/\/+$/, "");
+    const { token, user, storage = memoryStorage() } = options;
+    if (token === undefined && user === undefined)
+      throw new TypeError("A client needs a token function or a user");
+    this.#tokens = new TokenSource(token ?? openModeToken(url, user as string, options.name));
+    this.#storage = storage;
+    const rest = new Rest(url, this.#tokens);
+    const state = new State({
+      timelineLimit: options.timelineLimit ?? 5_000,
+      connection: () => this.#readConnection(),
+      pending: (conversationId, parentId) => this.#outbox.of(conversationId, parentId),
+    });
+    this.#state = state;
+    if (user !== undefined) state.setMe({ userId: user, name: options.name ?? null });
+    this.#clocks = new Clocks((conversationId, gap) => {
+      this.#events.emit("gap", { conversationId, ...gap });
+      this.#background(this.messages.fill(conversationId, gap.afterSeq, gap.beforeSeq));
+      this.conversations.want(conversationId);
+    });
+    this.#outbox = new Outbox({
+      send: (message) => this.#send(message),
+      changed: (conversationId) => state.touchPending(conversationId),
+      stored: (shown, ack) => {
+        const stored = storedOf(shown, ack);
+        this.#apply.stored(stored);
+        return stored;
+      },
+      failed: (message, error) => this.#events.emit("message.failed", { message, error }),
+      keep: (message) => this.#keep(() => storage.set(this.#keyOf(message.key), JSON.stringify(message))),
+      forget: (key) => this.#keep(() => storage.delete(this.#keyOf(key))),
+      me: () => state.me,
+    });
+    this.#apply = new Apply({
+      state,
+      outbox: this.#outbox,
+      clocks: this.#clocks,
+      events: this.#events,
+      now: () => this.#now(),
+      isLive: () => this.#connection.status === "live",
+      needConversation: (id) => this.conversations.want(id),
+      recount: (id) => this.conversations.want(id),
+      startOver: () => this.#startOver(),
+    });
+    this.#connection = new LiveConnection({
+      url: `${url.replace(/^http/, "ws")}/ws`,
+      tokens: this.#tokens,
+      ...(options.retryDelay !== undefined && { retryDelay: options.retryDelay }),
+      ...(options.answerMs !== undefined && { answerMs: options.answerMs }),
+      heard: (event, payload) => {
+        this.#events.emit("frame", { event, payload });
+        state.store.batch(() => this.#apply.frame(event, payload));
+        if (event === "reset") this.#events.emit("reset", payload as { reason: string });
+        // The last of those that were sent together.
+        if (event === "position" || event === "resumed") state.store.flush();
+      },
+      entered: (status) => this.#entered(status),
+      changed: () => {
+        state.store.touch("connection");
+        this.#events.emit("connection", this.get("connection"));
+      },
+    });
+    const connection = this.#connection;
+    this.messages = new Messages({
+      state,
+      rest,
+      connection,
+      outbox: this.#outbox,
+      now: () => this.#now(),
+      identified: () => this.#identify(),
+    });
+    this.conversations = new Conversations({
+      state,
+      rest,
+      connection,
+      apply: this.#apply,
+      identified: () => this.#identify(),
+      problem: (error) => this.#problem(error),
+    });
+    this.people = new People({ state, rest, connection });
+    this.files = new Files(url, this.#tokens);
   }
 
-  /** Of all that was told so far. To be kept where the next run should go on from here. */
-  get position(): string | null {
-    return this.#position;
+  /** Connects, and comes back by itself whenever the connection is lost. Again: at once, where it waits to try. */
+  start(): void {
+    globalThis.addEventListener?.("online", this.#online);
+    globalThis.addEventListener?.("offline", this.#offline);
+    void this.#restore();
+    this.#connection.happen("start");
+  }
+
+  /** Disconnects. Messages that are queued stay so, and go out after the next `start`. */
+  stop(): void {
+    globalThis.removeEventListener?.("online", this.#online);
+    globalThis.removeEventListener?.("offline", this.#offline);
+    this.#connection.happen("stop");
+  }
+
+  /** What is known now. The same object for as long as nothing of it changes. */
+  get<T extends Topic>(topic: T): Topics[T] {
+    return this.#state.store.get(topic);
+  }
+
+  /** A message that is in memory: in a timeline or thread, the last of a conversation, or one's own under way. */
+  message(conversationId: string, id: string): Message | null {
+    return this.#state.message(conversationId, id) ?? this.#outbox.get(id);
+  }
+
+  /** Tells when a topic has changed. Returns what takes the listener away again. */
+  subscribe(topic: Topic, listener: () => void): () => void {
+    return this.#state.store.subscribe(topic, listener);
   }
 
   /** Returns what takes the listener away again. */
-  on<N extends keyof Events>(event: N, listener: (payload: Events[N]) => void): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners.add(listener));
-    return () => listeners.delete(listener);
+  on<N extends keyof ClientEvents>(event: N, listener: (payload: ClientEvents[N]) => void): () => void {
+    return this.#events.on(event, listener);
   }
 
-  /**
-   * Resolves once the message is stored. It may be called while the connection is away: under its key, which is
-   * made here where none is given, the message is sent until it is answered, and stored once.
-   */
-  send(
-    conversationId: string,
-    content: string,
-    more: Omit<Partial<ClientPayload<"message.send">>, "conversation_id" | "content"> = {},
-  ): Promise<ServerEvents["message.ack"]> {
-    const key = { message_id: crypto.randomUUID(), timestamp: Date.now() };
-    const payload = { ...key, ...more, conversation_id: conversationId, content };
-    return this.#request("message.send", payload, true) as Promise<ServerEvents["message.ack"]>;
-  }
+  readonly #online = (): void => this.#connection.happen("online");
+  readonly #offline = (): void => this.#connection.happen("offline");
 
-  /** Finds the direct conversation with these users, or makes one; more people, or a name, make a group. */
-  open(participants: string[], name: string | null = null): Promise<ServerEvents["conversation.opened"]> {
-    return this.request("conversation.open", { participants, name }) as Promise<
-      ServerEvents["conversation.opened"]
-    >;
-  }
-
-  /** Any other request that is answered. Rejects when the connection is lost first, or is not there. */
-  request<N extends Exclude<ClientEventName, "typing" | "resume">>(
-    event: N,
-    payload: ClientPayload<N>,
-  ): Promise<unknown> {
-    return this.#request(event, payload, false);
-  }
-
-  /** Lost where there is no connection; ends by itself after a few seconds. */
-  typing(conversationId: string, typing = true): void {
-    const frame = { event: "typing", payload: { conversation_id: conversationId, typing } };
-    if (this.#live) this.#socket?.send(JSON.stringify(frame));
-  }
-
-  /** For good: what was not answered is rejected. */
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#socket?.close(1000);
-    this.#rejectPending(() => true);
-  }
-
-  #request(event: ClientEventName, payload: unknown, repeats: boolean): Promise<unknown> {
-    if (this.#closed || (!repeats && !this.#live)) return Promise.reject(disconnected());
-    if (this.#pending.size >= MAX_PENDING) {
-      return Promise.reject(new RequestError("overloaded", "Too much waits for an answer", 1));
-    }
-    const id = ++this.#lastId;
-    const frame = JSON.stringify({ event, id, payload });
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { frame, repeats, resolve, reject });
-      if (this.#live) this.#socket?.send(frame);
-    });
-  }
-
-  async #connect(): Promise<void> {
-    const url = new URL(this.#url);
-    try {
-      // Also lets the caller add listeners first.
-      const token = await this.#options.token?.();
-      if (token !== undefined) url.searchParams.set("token", token);
-    } catch {
-      this.#lost(0, "no token");
+  #entered(status: ConnectionStatus): void {
+    if (status === "connecting") void this.#identify();
+    if (status !== "live") {
+      this.#outbox.live(false);
+      if (status === "waiting" || status === "idle" || status === "ended") this.#state.forgetSignals();
       return;
     }
-    if (this.#closed) return;
-    const socket = new WebSocket(url);
-    this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      if (socket === this.#socket) this.#receive(socket, String(data));
-    });
-    socket.addEventListener("close", ({ code, reason }) => {
-      if (socket === this.#socket) this.#lost(code, reason);
-    });
+    this.#outbox.live(true);
+    this.conversations.live();
+    this.#background(this.conversations.loadInbox());
+    this.#background(this.people.loadPresence());
   }
 
-  #receive(socket: WebSocket, text: string): void {
-    this.#heard = true;
-    const { event, id, payload } = JSON.parse(text) as {
-      event: ServerEventName;
-      id?: RequestId;
-      payload: ServerEvents[ServerEventName];
-    };
-    if (event === "ready") {
-      const { position, heartbeat_seconds } = payload as ServerEvents["ready"];
-      this.#watch(socket, heartbeat_seconds * 1_000);
-      if (this.#position === null) this.#goLive(socket, position);
-      else
-        socket.send(
-          JSON.stringify({ event: "resume", id: RESUME_ID, payload: { position: this.#position } }),
-        );
-    } else if (event === "resumed") {
-      this.#goLive(socket, (payload as ServerEvents["resumed"]).position);
-    } else if (event === "error" && id === RESUME_ID) {
-      if ((payload as ServerEvents["error"]).code === "invalid") {
-        this.#position = null;
-        this.#emit("reset", { reason: "invalid_position" });
-      }
-      socket.close();
-    } else if (event === "position" && this.#live) {
-      // Before `resumed` it may stand for what is still being caught up with.
-      this.#position = (payload as ServerEvents["position"]).position;
-    }
-    const pending = id === undefined ? undefined : this.#pending.get(id);
-    if (pending !== undefined) {
-      this.#pending.delete(id as RequestId);
-      if (event !== "error") pending.resolve(payload);
-      else {
-        const { code, message, retry_after } = payload as ServerEvents["error"];
-        pending.reject(new RequestError(code, message, retry_after));
-      }
-    }
-    this.#emit(event, payload);
+  async #send(message: QueuedMessage) {
+    const sentAt = Date.now();
+    const ack = await this.messages.deliver(message);
+    // A repeat says when it was first stored.
+    if (!ack.duplicate) this.#clockOffsetMs = Math.round(ack.timestamp - (sentAt + Date.now()) / 2);
+    return ack;
   }
 
-  #goLive(socket: WebSocket, position: string): void {
-    this.#live = true;
-    this.#attempt = 0;
-    this.#position = position;
-    for (const { frame } of this.#pending.values()) socket.send(frame);
-    this.#emit("connected", { position });
+  /** Who one is, from the token. */
+  #identify(): Promise<void> {
+    this.#identified ??= this.#tokens.get().then(
+      () => {
+        this.#state.setMe({
+          userId: this.#tokens.userId ?? "",
+          name: this.#state.me?.name ?? this.#tokens.name,
+        });
+      },
+      (error: unknown) => {
+        this.#identified = null;
+        throw error;
+      },
+    );
+    return this.#identified;
   }
 
-  #lost(code: number, reason: string): void {
-    const wasLive = this.#live;
-    this.#socket = null;
-    this.#live = false;
-    clearTimeout(this.#timer);
-    const renews = code === 4001 && wasLive && this.#options.token !== undefined;
-    const comesBack = !this.#closed && (renews || (COMES_BACK[code as CloseCode] ?? true));
-    if (!comesBack) this.#closed = true;
-    this.#rejectPending((pending) => !comesBack || !pending.repeats);
-    const retryMs = comesBack ? (this.#options.retryDelay ?? fullJitter)(++this.#attempt) : null;
-    if (retryMs !== null) this.#timer = setTimeout(() => void this.#connect(), retryMs);
-    this.#emit("disconnected", { code, reason, retryMs });
-  }
-
-  /** A network that has gone away says nothing: ask after one silent heartbeat, give up after two. */
-  #watch(socket: WebSocket, heartbeatMs: number, asked = false): void {
-    this.#heard = false;
-    this.#timer = setTimeout(() => {
-      if (this.#heard) this.#watch(socket, heartbeatMs);
-      else if (asked) {
-        this.#lost(1006, "silent");
-        socket.close();
-      } else {
-        socket.send('{"event":"ping","payload":{}}');
-        this.#watch(socket, heartbeatMs, true);
-      }
-    }, heartbeatMs);
-  }
-
-  #rejectPending(which: (pending: Pending) => boolean): void {
-    for (const [id, pending] of this.#pending) {
-      if (!which(pending)) continue;
-      this.#pending.delete(id);
-      pending.reject(disconnected());
+  async #restore(): Promise<void> {
+    try {
+      const kept = await this.#storage.list(this.#keyOf(""));
+      this.#outbox.restore(kept.map((text) => JSON.parse(text) as QueuedMessage));
+    } catch (error) {
+      this.#cannotKeep(error);
     }
   }
 
-  #emit<N extends keyof Events>(event: N, payload: Events[N]): void {
-    for (const listener of this.#listeners.get(event) ?? []) listener(payload as never);
+  #keep(work: () => Promise<void> | void): void {
+    Promise.try(work).then(
+      () => {
+        this.#storageFails = false;
+      },
+      (error: unknown) => this.#cannotKeep(error),
+    );
+  }
+
+  #cannotKeep(error: unknown): void {
+    if (this.#storageFails) return;
+    this.#storageFails = true;
+    this.#events.emit("storage", { error });
+  }
+
+  #keyOf(key: string): string {
+    return `parlance:${this.#options.url}:${this.#state.userId}:outbox:${key}`;
+  }
+
+  #startOver(): void {
+    this.#clocks.clear();
+    this.messages.reload();
+    this.#background(this.conversations.startOver());
+  }
+
+  #now(): number {
+    return Date.now() + this.#clockOffsetMs;
+  }
+
+  #readConnection(): Connection {
+    const { status, retryAt, reason } = this.#connection;
+    return { status, retryAt, reason, clockOffsetMs: this.#clockOffsetMs, queued: this.#outbox.queued };
+  }
+
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#problem(asClientError(error)));
+  }
+
+  #problem(error: ClientError): void {
+    this.#events.emit("problem", { error });
   }
 }
 
-const disconnected = (): RequestError => new RequestError("disconnected", "There is no connection");
+export function createClient(options: ClientOptions): Client {
+  return new Client(options);
+}

@@ -77,6 +77,16 @@ export interface AttachmentPayload {
   readonly thumbnail_url: string | null;
 }
 
+export interface ParentPayload {
+  readonly id: string;
+  readonly message_type: string;
+  readonly sender_id: string;
+  readonly sender_name: string | null;
+  /** The first 200 code points; empty once deleted. */
+  readonly content: string;
+  readonly deleted: boolean;
+}
+
 export interface MessagePayload {
   readonly conversation_id: string;
   readonly sender_id: string;
@@ -88,8 +98,14 @@ export interface MessagePayload {
   /** The server's id. */
   readonly id: string;
   readonly sender_name: string | null;
+  /** Only where the sender has a picture. */
+  readonly sender_avatar_url?: string;
   readonly message_type: string;
   readonly parent_id: string | null;
+  /** Only of a reply: as much of what it answers as a preview shows. */
+  readonly parent?: ParentPayload;
+  /** Only where there are any: replies that are not deleted. Who listens counts those that come after. */
+  readonly reply_count?: number;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   /** User ids of the participants that the content names. */
   readonly mentions: readonly string[];
@@ -165,6 +181,8 @@ export interface ServerEvents {
   "reaction.changed": {
     conversation_id: string;
     message_id: string;
+    /** The server's id of the message. */
+    id: string;
     user_id: string;
     emoji: string;
     added: boolean;

@@ -116,6 +116,8 @@ export const ChatMessage = Type.Object(
     rev: Type.Integer(),
     /** To its sender alone, as it was given. */
     tempId: Type.Optional(Text),
+    /** To its sender alone: the key it was sent under. */
+    idempotencyKey: Type.Optional(Text),
   },
   { title: "ChatMessage", ...closed },
 );
@@ -130,6 +132,9 @@ export const Participant = Type.Object(
     /** What is known of them when one asks; what is told to all at once leaves it out. */
     avatarUrl: Type.Optional(Nullable(Text)),
     lastReadMessageId: Type.Optional(Nullable(Id)),
+    /** Everything up to these `seq` was handed to a device of theirs, or read. */
+    lastDeliveredSeq: Type.Optional(Type.Integer()),
+    lastReadSeq: Type.Optional(Type.Integer()),
     online: Type.Optional(Type.Boolean()),
   },
   { title: "Participant", ...closed },
@@ -264,6 +269,8 @@ export function messageOf(message: Message, viewer: Viewer): ChatMessage {
     pinnedBy: userOrNull(message.pinnedBy),
     seq: message.seq,
     rev: message.rev,
+    ...(message.idempotencyKey !== null &&
+      viewer?.userId === message.senderId && { idempotencyKey: message.idempotencyKey }),
   };
 }
 
@@ -283,8 +290,15 @@ export function participantOf({ userId, userName, role, joinedAt }: ModelPartici
 }
 
 export function participantDetailOf(participant: SeenParticipant) {
-  const { avatarUrl, lastReadMessageId, online } = participant;
-  return { ...participantOf(participant), avatarUrl, lastReadMessageId, online };
+  const { avatarUrl, lastReadMessageId, deliveredSeq, readSeq, online } = participant;
+  return {
+    ...participantOf(participant),
+    avatarUrl,
+    lastReadMessageId,
+    lastDeliveredSeq: deliveredSeq,
+    lastReadSeq: readSeq,
+    online,
+  };
 }
 
 /** @param maxFileSizeMb the server's own limit */

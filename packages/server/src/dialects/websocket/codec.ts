@@ -1,4 +1,5 @@
 import type { Event, Signal } from "@parlance/protocol/events.ts";
+import { spellPrefixed } from "@parlance/protocol/ids.ts";
 import type {
   MessagePayload,
   RequestId,
@@ -33,6 +34,7 @@ function eventFrame(event: Event): Buffer {
       return frame("reaction.changed", {
         conversation_id: conversationId(event.conversationId),
         message_id: messageId(event.message),
+        id: spellPrefixed("message", event.message.id),
         user_id: event.userId,
         emoji: event.emoji,
         added: event.added,
@@ -61,10 +63,13 @@ const text = JSON.stringify;
 export function messageFrame(event: "message.receive" | "message.updated", m: MessagePayload): Buffer {
   const pinned =
     m.pinned_at === undefined ? "" : `,"pinned_at":${m.pinned_at},"pinned_by":${text(m.pinned_by)}`;
+  const avatar = m.sender_avatar_url === undefined ? "" : `,"sender_avatar_url":${text(m.sender_avatar_url)}`;
+  const parent = m.parent === undefined ? "" : `,"parent":${text(m.parent)}`;
+  const replies = m.reply_count === undefined ? "" : `,"reply_count":${m.reply_count}`;
   return textFrame(
     `{"event":"${event}","payload":{"conversation_id":"${m.conversation_id}","sender_id":${text(m.sender_id)}` +
       `,"message_id":${text(m.message_id)},"content":${text(m.content)},"timestamp":${m.timestamp},"id":"${m.id}"` +
-      `,"sender_name":${text(m.sender_name)},"message_type":"${m.message_type}","parent_id":${text(m.parent_id)}` +
+      `,"sender_name":${text(m.sender_name)}${avatar},"message_type":"${m.message_type}","parent_id":${text(m.parent_id)}${parent}${replies}` +
       `,"metadata":${text(m.metadata)},"mentions":${text(m.mentions)},"attachments":${text(m.attachments)},"reactions":${text(m.reactions)},"seq":${m.seq},"rev":${m.rev}` +
       `,"created_at":${m.created_at},"edited_at":${m.edited_at},"deleted_at":${m.deleted_at}${pinned}}}`,
   );

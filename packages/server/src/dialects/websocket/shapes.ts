@@ -1,8 +1,13 @@
 import { attachmentPath } from "@parlance/protocol/attachment-path.ts";
 import { isOurSpelling, spellPrefixed } from "@parlance/protocol/ids.ts";
-import type { Attachment, ConversationHead, Message } from "@parlance/protocol/model.ts";
+import type { Attachment, ConversationHead, Message, ParentPreview } from "@parlance/protocol/model.ts";
 import type { InboxEntry } from "@parlance/protocol/queries.ts";
-import type { AttachmentPayload, ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
+import type {
+  AttachmentPayload,
+  ConversationPayload,
+  MessagePayload,
+  ParentPayload,
+} from "@parlance/protocol/websocket.ts";
 
 export const conversationId = (id: number): string => spellPrefixed("conversation", id);
 
@@ -22,8 +27,11 @@ export function messagePayload(message: Message): MessagePayload {
     timestamp: message.clientTime ?? message.createdAt,
     id: spellPrefixed("message", message.id),
     sender_name: message.senderName,
+    ...(message.senderAvatarUrl !== null && { sender_avatar_url: message.senderAvatarUrl }),
     message_type: message.type,
     parent_id: message.parentId === null ? null : spellPrefixed("message", message.parentId),
+    ...(message.parent !== null && { parent: parentPayload(message.parent) }),
+    ...(message.replyCount > 0 && { reply_count: message.replyCount }),
     metadata: message.metadata,
     mentions: message.mentions,
     attachments: message.attachments?.map(attachmentPayload) ?? [],
@@ -34,6 +42,17 @@ export function messagePayload(message: Message): MessagePayload {
     edited_at: message.editedAt,
     deleted_at: message.deletedAt,
     ...(message.pinnedAt !== null && { pinned_at: message.pinnedAt, pinned_by: message.pinnedBy ?? "" }),
+  };
+}
+
+function parentPayload({ id, type, senderId, senderName, content, deleted }: ParentPreview): ParentPayload {
+  return {
+    id: spellPrefixed("message", id),
+    message_type: type,
+    sender_id: senderId,
+    sender_name: senderName,
+    content,
+    deleted,
   };
 }
 

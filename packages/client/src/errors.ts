@@ -1,0 +1,47 @@
+import type { ErrorCode } from "@parlance/protocol/errors.ts";
+
+/**
+ * Why something was not done: the server's own code, or one of the client's: `disconnected` (there is no connection, or
+ * it was lost before the answer), `timeout` (no answer came), `network` (the server could not be reached),
+ * `aborted` (by the application), `discarded` (a queued message was).
+ */
+export type ClientErrorCode =
+  | ErrorCode
+  | "disconnected"
+  | "timeout"
+  | "network"
+  | "aborted"
+  | "discarded"
+  | "full";
+
+export class ClientError extends Error {
+  readonly code: ClientErrorCode;
+  /** Seconds after which the same may succeed. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ClientErrorCode, message: string, retryAfter?: number) {
+    super(message);
+    this.name = "ClientError";
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Whether the same request may succeed by itself later. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ClientError && PASSING.has(error.code);
+}
+
+const PASSING: ReadonlySet<ClientErrorCode> = new Set([
+  "disconnected",
+  "timeout",
+  "network",
+  "rate_limited",
+  "overloaded",
+  "unavailable",
+]);
+
+export function asClientError(error: unknown): ClientError {
+  if (error instanceof ClientError) return error;
+  return new ClientError("network", error instanceof Error ? error.message : String(error));
+}

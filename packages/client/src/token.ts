@@ -1,0 +1,106 @@
+import { ClientError } from "./errors.ts";
+
+/** Asked for a token: null where the user is signed out. */
+export type TokenFunction = () => string | null | Promise<string | null>;
+
+interface Claims {
+  readonly sub?: string;
+  readonly name?: string;
+  readonly exp?: number;
+  readonly iat?: number;
+}
+
+/** A token is renewed when a fifth of its life is left, at most five minutes before its end. */
+const RENEW_BEFORE_MS = 5 * 60_000;
+
+/** Keeps a token, asks for a newer one when it is told that this one no longer does. */
+export class TokenSource {
+  readonly #ask: TokenFunction;
+  #token: string | null = null;
+  #asked: Promise<string> | null = null;
+  #renewAt = Number.POSITIVE_INFINITY;
+
+  constructor(ask: TokenFunction) {
+    this.#ask = ask;
+  }
+
+  /** The one at hand; null before the first. */
+  get current(): string | null {
+    return this.#token;
+  }
+
+  /** Milliseconds until it should be renewed. */
+  get renewInMs(): number {
+    return this.#renewAt - Date.now();
+  }
+
+  /** The user that the token names. */
+  get userId(): string | null {
+    return this.#token === null ? null : (claimsOf(this.#token).sub ?? null);
+  }
+
+  /** What the token calls them. */
+  get name(): string | null {
+    return this.#token === null ? null : (claimsOf(this.#token).name ?? null);
+  }
+
+  /** The one at hand, or a first one. */
+  async get(): Promise<string> {
+    return this.#token !== null && this.renewInMs > 0 ? this.#token : await this.renew();
+  }
+
+  /** The server refused `refused`, or it is about to end: another one. Who asks meanwhile gets the same. */
+  async renew(refused?: string): Promise<string> {
+    if (refused !== undefined && this.#token !== null && this.#token !== refused) return this.#token;
+    this.#asked ??= this.#fetch().finally(() => {
+      this.#asked = null;
+    });
+    return await this.#asked;
+  }
+
+  async #fetch(): Promise<string> {
+    const token = await this.#ask();
+    if (token === null) throw new ClientError("unauthenticated", "The user is signed out");
+    this.#token = token;
+    const { exp, iat } = claimsOf(token);
+    // By the token's own clock where it has one: this device's may be wrong.
+    const lifeMs =
+      exp === undefined
+        ? Number.POSITIVE_INFINITY
+        : exp * 1_000 - (iat === undefined ? Date.now() : iat * 1_000);
+    this.#renewAt = Date.now() + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 5);
+    return token;
+  }
+}
+
+/** What a token says; nothing is verified here. */
+function claimsOf(token: string): Claims {
+  try {
+    const payload = token.split(".")[1] ?? "";
+    const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) =>
+      c.charCodeAt(0),
+    );
+    return JSON.parse(new TextDecoder().decode(bytes)) as Claims;
+  } catch {
+    return {};
+  }
+}
+
+/** In open mode the server makes tokens for whoever asks. */
+export function openModeToken(url: string, user: string, name: string | undefined): TokenFunction {
+  return async () => {
+    const response = await fetch(`${url}/api/dev/token`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ user, ...(name !== undefined && { name }) }),
+    });
+    if (response.ok) return ((await response.json()) as { token: string }).token;
+    if (response.status >= 500) throw new ClientError("unavailable", "The server makes no token now");
+    throw new ClientError(
+      "unauthenticated",
+      response.status === 404
+        ? "This server makes no tokens: give the client a token function"
+        : `The server makes no token for ${user}`,
+    );
+  };
+}
