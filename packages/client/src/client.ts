@@ -12,7 +12,7 @@ import { Outbox, type QueuedMessage, storedOf } from "./outbox.ts";
 import { People } from "./people.ts";
 import { Rest } from "./rest.ts";
 import { State } from "./state.ts";
-import { type ClientStorage, memoryStorage } from "./storage.ts";
+import { type ClientStorage, memoryStorage } from "./storage-port.ts";
 import { openModeToken, type TokenFunction, TokenSource } from "./token.ts";
 
 export type { GroupOptions } from "./conversations.ts";
@@ -22,7 +22,7 @@ export type { UploadOptions } from "./files.ts";
 export type { EarlierText, SendOptions } from "./messages.ts";
 export type * from "./model.ts";
 export { type MessageStatus, messageStatus, otherOf, readersOf, titleOf } from "./status.ts";
-export { type ClientStorage, indexedDbStorage, memoryStorage, webStorage } from "./storage.ts";
+export { type ClientStorage, memoryStorage } from "./storage-port.ts";
 export type { TokenFunction } from "./token.ts";
 
 export interface ClientOptions {

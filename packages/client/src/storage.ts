@@ -1,29 +1,4 @@
-/**
- * Where the client keeps what has to survive a reload. Any of them may answer at once or later, and may refuse: the
- * client goes on without, and tells so with its event `storage`.
- */
-export interface ClientStorage {
-  /** All values whose key begins like this. */
-  list(prefix: string): Promise<readonly string[]> | readonly string[];
-  get(key: string): Promise<string | null> | string | null;
-  set(key: string, value: string): Promise<void> | void;
-  delete(key: string): Promise<void> | void;
-}
-
-/** Survives nothing. */
-export function memoryStorage(): ClientStorage {
-  const values = new Map<string, string>();
-  return {
-    list: (prefix) => [...values].filter(([key]) => key.startsWith(prefix)).map(([, value]) => value),
-    get: (key) => values.get(key) ?? null,
-    set(key, value) {
-      values.set(key, value);
-    },
-    delete(key) {
-      values.delete(key);
-    },
-  };
-}
+import type { ClientStorage } from "./storage-port.ts";
 
 /** A browser's `localStorage`, or `sessionStorage`: some five megabytes, shared by the tabs of an origin. */
 export function webStorage(storage: Storage = globalThis.localStorage): ClientStorage {
