@@ -198,6 +198,7 @@ export class Client {
     this.conversations.live();
     this.#background(this.conversations.loadInbox());
     this.#background(this.people.loadPresence());
+    this.#background(this.people.loadMe());
   }
 
   async #send(message: QueuedMessage) {

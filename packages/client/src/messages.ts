@@ -323,8 +323,11 @@ export class Messages {
   /** The answer is told by the socket as well, and perhaps before. */
   async #change(method: string, path: string, body?: unknown): Promise<void> {
     const { state, rest } = this.#parts;
-    const changed = await rest.request<RestMessage>(method, path, body === undefined ? {} : { body });
-    state.putMessage(messageOfRest(changed));
+    const changed = messageOfRest(
+      await rest.request<RestMessage>(method, path, body === undefined ? {} : { body }),
+    );
+    const { ownReactions = [] } = state.message(changed.conversationId, changed.id) ?? {};
+    state.putMessage({ ...changed, ownReactions });
   }
 
   async #replace(stretch: Stretch, place: { readonly around?: string }): Promise<void> {

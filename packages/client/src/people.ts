@@ -28,6 +28,11 @@ export class People {
     return { items: page.items.map(userOfRest), nextCursor: page.nextCursor };
   }
 
+  /** How one appears to others. The client does so by itself when it is live. */
+  async loadMe(): Promise<void> {
+    this.#parts.state.setMe(userOfRest(await this.#parts.rest.get("/users/me")));
+  }
+
   /** How one appears to others; what is not named stays. A `name` of null is the token's. */
   async updateMe(change: {
     readonly name?: string | null;

@@ -91,6 +91,18 @@ export interface Reaction {
   readonly createdAt: number;
 }
 
+/** With what the caller has reacted to these messages; those without a reaction of theirs are left out. */
+export interface ReadOwnReactions {
+  readonly type: "read-own-reactions";
+  readonly messages: readonly { readonly conversationId: number; readonly messageId: number }[];
+}
+
+export interface OwnReactions {
+  readonly messageId: number;
+  /** The earliest first. */
+  readonly emoji: readonly string[];
+}
+
 export interface ReactionsPage {
   readonly reactions: readonly Reaction[];
   readonly more: boolean;
@@ -442,6 +454,7 @@ export interface Queries {
   "read-pins": [ReadPins, readonly Message[]];
   "read-edits": [ReadEdits, EditsPage];
   "read-reactions": [ReadReactions, ReactionsPage];
+  "read-own-reactions": [ReadOwnReactions, readonly OwnReactions[]];
   "read-receipts": [ReadReceipts, ReceiptsPage];
   "find-direct": [FindDirect, number | null];
   "read-unread": [ReadUnread, UnreadList];

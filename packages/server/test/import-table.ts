@@ -125,7 +125,9 @@ export function cycles(imports: readonly Import[]): string[] {
 
 /** The imports of every source file; tests and what only they use may look anywhere. */
 export function readImports(): Import[] {
-  const files = globSync(["packages/*/src/**/*.ts", "apps/*/src/**/*.{ts,tsx}", "bench/src/**/*.ts"], { cwd: ROOT });
+  const files = globSync(["packages/*/src/**/*.ts", "apps/*/src/**/*.{ts,tsx}", "bench/src/**/*.ts"], {
+    cwd: ROOT,
+  });
   return files
     .filter((file) => !file.endsWith(".test.ts") && !file.includes("/testing/"))
     .flatMap((file) => importsOf(file, readFileSync(join(ROOT, file), "utf8")));

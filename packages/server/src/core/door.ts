@@ -15,7 +15,7 @@ import { updateConversation } from "./conversations/update-conversation.ts";
 import { deleteMessage, editMessage, pinMessage } from "./messages/change-message.ts";
 import { queueMessage } from "./messages/queue-message.ts";
 import { react } from "./messages/react.ts";
-import { readEdits, readReactions, readReceipts } from "./messages/read-about-message.ts";
+import { readEdits, readOwnReactions, readReactions, readReceipts } from "./messages/read-about-message.ts";
 import {
   findMessage,
   locateMessage,
@@ -111,6 +111,7 @@ const QUERIES: QueryTable = {
   "read-pins": readPins,
   "read-edits": readEdits,
   "read-reactions": readReactions,
+  "read-own-reactions": readOwnReactions,
   "read-receipts": readReceipts,
   "read-unread": readUnread,
   "read-participants": readParticipants,

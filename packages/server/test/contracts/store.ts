@@ -347,6 +347,9 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         expect(await scene.reader.reactions(about)).toMatchObject([
           { userId: "ann", userName: "Ann", emoji: "👍" },
         ]);
+        const both = [messageId, other.id].map((id) => ({ conversationId, messageId: id }));
+        expect(await scene.reader.ownReactions("ann", both)).toEqual([{ messageId, emoji: ["👍"] }]);
+        expect(await scene.reader.ownReactions("bob", both)).toEqual([]);
         await change({ ...ann(), kind: "delete", messageId });
         expect(await scene.reader.pins(conversationId, 0)).toEqual([]);
         expect(await scene.reader.edits(about)).toEqual([]);

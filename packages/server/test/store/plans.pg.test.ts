@@ -153,6 +153,13 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
       after: null,
       limit: 50,
     }),
+  "own reactions": () =>
+    reader.ownReactions(
+      by(0).by,
+      place(0)
+        .messageIds.slice(0, 20)
+        .map((id) => ({ conversationId: place(0).conversationId, messageId: id })),
+    ),
   "add and remove": () =>
     log.change(
       [

@@ -42,6 +42,11 @@ const REACTIONS = `select r.user_id as "userId", (select u.name from users u whe
     and ($3::bigint is null or (epoch_ms(r.created_at), r.user_id, r.emoji) > ($3, $4, $5))
   order by epoch_ms(r.created_at), r.user_id, r.emoji limit $6`;
 
+const OWN_REACTIONS = `select wished.id as "messageId",
+    (select array_agg(r.emoji order by r.created_at, r.emoji) from reactions r
+      where r.conversation_id = wished.conversation and r.message_id = wished.id and r.user_id = $1) as emoji
+  from unnest($2::bigint[], $3::bigint[]) wished (conversation, id)`;
+
 /** Of the stretches that somebody has read, the first that does not end before the message: nothing lies in two. */
 const RECEIPTS = `select p.user_id as "userId", (select u.name from users u where u.id = p.user_id) as "userName",
     epoch_ms(read.at) as "readAt"
@@ -187,6 +192,14 @@ export function createReader(query: Query): Reader {
         wish.after?.emoji ?? null,
         wish.limit,
       ]),
+    async ownReactions(userId, wished) {
+      const found = await query<{ messageId: number; emoji: readonly string[] | null }>(OWN_REACTIONS, [
+        userId,
+        wished.map(({ conversationId }) => conversationId),
+        wished.map(({ messageId }) => messageId),
+      ]);
+      return found.flatMap(({ messageId, emoji }) => (emoji === null ? [] : [{ messageId, emoji }]));
+    },
     receipts: (wish) =>
       query<ReadBy & Record<string, unknown>>(RECEIPTS, [
         wish.conversationId,

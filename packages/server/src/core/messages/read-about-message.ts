@@ -1,7 +1,9 @@
 import type {
   EditsPage,
+  OwnReactions,
   ReactionsPage,
   ReadEdits,
+  ReadOwnReactions,
   ReadReactions,
   ReadReceipts,
   ReceiptsPage,
@@ -35,6 +37,15 @@ export async function readReactions(
   const { limit } = query;
   const reactions = await parts.reader.reactions({ ...query, limit: limit + 1 });
   return { reactions: reactions.slice(0, limit), more: reactions.length > limit };
+}
+
+/** One's own are no secret, wherever they are. */
+export async function readOwnReactions(
+  { reader }: ReadParts,
+  { userId }: Caller,
+  { messages }: ReadOwnReactions,
+): Promise<readonly OwnReactions[]> {
+  return userId === null || messages.length === 0 ? [] : await reader.ownReactions(userId, messages);
 }
 
 export async function readReceipts(

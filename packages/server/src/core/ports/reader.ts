@@ -11,10 +11,12 @@ import type {
   EarlierText,
   InboxEntry,
   InboxList,
+  OwnReactions,
   ParticipantPlace,
   Reaction,
   ReadBy,
   ReadEdits,
+  ReadOwnReactions,
   ReadReactions,
   UnreadList,
 } from "@parlance/protocol/queries.ts";
@@ -122,6 +124,8 @@ export interface Reader {
   edits(wish: Omit<ReadEdits, "type">): Promise<readonly EarlierText[]>;
   /** Earliest first. */
   reactions(wish: Omit<ReadReactions, "type">): Promise<readonly Reaction[]>;
+  /** Of one user, of those messages that they have reacted to. */
+  ownReactions(userId: string, messages: ReadOwnReactions["messages"]): Promise<readonly OwnReactions[]>;
   /** Of those who take part, but for the sender, who has read it, by user id. */
   receipts(wish: ReceiptsWish): Promise<readonly ReadBy[]>;
   /** Those participants who have one of these ids, or go by one of these names. */

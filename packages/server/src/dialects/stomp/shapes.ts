@@ -105,6 +105,8 @@ export const ChatMessage = Type.Object(
     isDeleted: Type.Boolean(),
     attachments: Type.Array(Attachment),
     reactionSummary: ReactionSummary,
+    /** With what its reader has reacted; in lists of messages, where that has been looked up. */
+    ownReactions: Type.Optional(Type.Array(Text)),
     mentions: Type.Array(UserId),
     metadata: Nullable(Metadata),
     createdAt: Time,

@@ -37,7 +37,7 @@ export function addMessageDetails(app: App, { door, show, callerOf, locate }: Re
       });
       const last = replies.at(-1);
       return envelope({
-        items: replies.map((message) => show.message(caller, message)),
+        items: await show.messages(caller, replies),
         nextCursor: more && last !== undefined ? spellCursor(last.seq) : null,
       });
     },
@@ -117,7 +117,7 @@ export function addMessageDetails(app: App, { door, show, callerOf, locate }: Re
         type: "read-pins",
         conversationId: readConversationId(request.params.id),
       });
-      return envelope({ items: pins.map((message) => show.message(caller, message)), nextCursor: null });
+      return envelope({ items: await show.messages(caller, pins), nextCursor: null });
     },
   );
 
@@ -143,7 +143,7 @@ export function addMessageDetails(app: App, { door, show, callerOf, locate }: Re
       });
       const last = messages.at(-1);
       return envelope({
-        items: messages.map((message) => show.message(caller, message)),
+        items: await show.messages(caller, messages),
         nextCursor: more && last !== undefined ? spellCursor(last.id) : null,
       });
     },

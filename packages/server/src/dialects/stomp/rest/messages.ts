@@ -56,7 +56,7 @@ export function addMessages(app: App, { door, show, callerOf, locate }: Rest): v
         limit: limitOf(request.query),
       });
       return {
-        ...envelope(messages.map((message) => show.message(caller, message)).reverse()),
+        ...envelope((await show.messages(caller, messages)).reverse()),
         hasMore: around !== undefined ? more || moreNewer : after !== undefined ? moreNewer : more,
         hasOlder: more,
         hasNewer: moreNewer,

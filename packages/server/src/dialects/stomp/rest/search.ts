@@ -31,7 +31,7 @@ export function addSearch(app: App, { door, show, callerOf }: Rest): void {
       limit: limitOf(query),
     });
     return envelope({
-      items: messages.map((message) => show.message(caller, message)),
+      items: await show.messages(caller, messages),
       nextCursor: next === null ? null : spellCursor(next.at, next.conversationId, next.seq),
     });
   };

@@ -9,6 +9,8 @@ import { type ChatMessage, type Conversation, conversationOf, messageOf } from "
 /** What has been read, as its reader is shown it. */
 export interface Show {
   message(caller: Caller, message: Message): ChatMessage;
+  /** With what the caller has reacted to each. */
+  messages(caller: Caller, messages: readonly Message[]): Promise<ChatMessage[]>;
   conversations(caller: Caller, entries: readonly InboxEntry[]): Promise<Conversation[]>;
   /** As it is now; refuses with `not_participant`. */
   conversation(caller: Caller, conversationId: number): Promise<Conversation>;
@@ -37,6 +39,19 @@ export function createShow(options: {
 
   return {
     message: (caller, message) => messageOf(message, viewerOf(caller)),
+    async messages(caller, messages) {
+      const reacted = messages.filter(({ reactions }) => reactions !== null);
+      const found = await door.answer(caller, {
+        type: "read-own-reactions",
+        messages: reacted.map(({ id, conversationId }) => ({ conversationId, messageId: id })),
+      });
+      const own = new Map(found.map(({ messageId, emoji }) => [messageId, emoji]));
+      const viewer = viewerOf(caller);
+      return messages.map((message) => ({
+        ...messageOf(message, viewer),
+        ownReactions: [...(own.get(message.id) ?? [])],
+      }));
+    },
     conversations,
     async conversation(caller, conversationId) {
       const entries = await door.answer(caller, { type: "read-entries", conversationIds: [conversationId] });

@@ -6,7 +6,7 @@ import { readUserId, spellUserId } from "../ids.ts";
 import { Nullable, userOf as shapeOfUser, timeOf, User } from "../shapes.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { ok, Page } from "./replies.ts";
-import { limitOf, PageQuery } from "./request.ts";
+import { limitOf, PageQuery, userOf } from "./request.ts";
 import type { Rest } from "./rest.ts";
 
 const tags = ["Users"];
@@ -52,6 +52,17 @@ export function addUsers(app: App, { door, callerOf }: Rest): void {
         items: users.map(shapeOfUser),
         nextCursor: next === null ? null : spellCursor(next.sortName, next.id),
       });
+    },
+  );
+
+  app.get(
+    "/api/chat/users/me",
+    { schema: { tags, summary: "How the caller appears to others", response: ok(User) } },
+    async (request) => {
+      const caller = callerOf(request);
+      const userId = userOf(caller);
+      const [card] = await door.answer(caller, { type: "read-users", userIds: [userId] });
+      return envelope(shapeOfUser(card ?? { id: userId, name: caller.name, avatarUrl: null, isBot: false }));
     },
   );
 
