@@ -232,7 +232,6 @@ export interface MarkMessageRead {
 }
 
 export interface MessageRead {
-  readonly message: Message;
   /** Who has read it: the caller, or of one that named nobody the receiver. */
   readonly userId: string;
 }

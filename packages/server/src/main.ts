@@ -17,6 +17,7 @@ const COMMAND_FLAGS = {
   interval: "string",
   url: "string",
   token: "string",
+  all: "boolean",
 } as const;
 
 interface Command {
@@ -62,6 +63,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   deactivate: { flags: [], words: 1, run: (flags) => setActivity(flags, true) },
   activate: { flags: [], words: 1, run: (flags) => setActivity(flags, false) },
+  "dead-letters": {
+    flags: ["all"],
+    words: 2,
+    async run(flags) {
+      const config = readConfig(flags);
+      const { runDeadLetters } = await import("./cli/dead-letters.ts");
+      return print(`${await runDeadLetters(config, flags.words.slice(1), flags.own.all === true)}\n`);
+    },
+  },
   docs: {
     flags: ["check"],
     words: 0,

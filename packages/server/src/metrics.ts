@@ -10,6 +10,8 @@ export function registerMetrics(
     readonly hub: Pick<Hub, "sessionCount" | "endings">;
     readonly writer: Pick<DrainingWriter, "waiting">;
     readonly indexer: Pick<Follower, "behindMs">;
+    /** How many messages wait in Redis; null where that does not answer. */
+    readonly queued: (() => Promise<number | null>) | null;
   },
 ): void {
   new Gauge({
@@ -44,6 +46,16 @@ export function registerMetrics(
     registers: [registry],
     collect() {
       this.set(parts.indexer.behindMs() / 1_000);
+    },
+  });
+  const { queued } = parts;
+  if (queued === null) return;
+  new Gauge({
+    name: "parlance_queue_waiting",
+    help: "Messages that wait in Redis to be stored, over all processes",
+    registers: [registry],
+    async collect() {
+      this.set((await queued()) ?? Number.NaN);
     },
   });
 }

@@ -11,12 +11,17 @@ import { loadImages } from "./adapters/files/images.ts";
 import { createPoster, systemResolve } from "./adapters/outgoing/post.ts";
 import { createTargets } from "./adapters/outgoing/targets.ts";
 import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
+import { openRedisQueue } from "./adapters/queue/redis/redis-queue.ts";
 import { createStoreQueue } from "./adapters/queue/store-queue.ts";
+import { namespaceOf } from "./adapters/redis/namespace.ts";
+import { joinNodes } from "./adapters/redis/nodes.ts";
+import { openRedis, type Redis } from "./adapters/redis/redis.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
 import { checkServer, migrate } from "./adapters/store/migrate.ts";
 import { connectStore, type PostgresStore } from "./adapters/store/postgres-store.ts";
 import { createCapricious } from "./capricious/capricious.ts";
 import { VERSION } from "./cli/version.ts";
+import type { RedisAddress } from "./config/redis-url.ts";
 import type { Config, Mode } from "./config.ts";
 import { startAttachmentSweep } from "./core/attachments/sweep-attachments.ts";
 import { createDoor } from "./core/door.ts";
@@ -147,9 +152,22 @@ async function startOver(
     maxQueuedBytes: config.writerMaxQueuedBytes,
     patienceMs: PATIENCE_MS,
   });
+  const nodeId = randomUUID().slice(0, 8);
+  const shared = config.redisUrl === null ? null : await joinRedis(config.redisUrl, store, nodeId, log);
+  const redisQueue =
+    shared === null || config.queue === "postgres"
+      ? null
+      : openRedisQueue({
+          ...shared,
+          nodeId,
+          writer,
+          reader: store.reader,
+          maxWaiting: config.queueMaxWaiting,
+          maxDeadLetters: config.queueMaxDeadLetters,
+          log,
+        });
   const standings = createStandings(store.reader);
   const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
-  const nodeId = randomUUID().slice(0, 8);
   const hub = new Hub({
     bus,
     reader: store.ticks,
@@ -188,7 +206,7 @@ async function startOver(
     reader: store.reader,
     writer,
     directs: new Recent(MAX_DIRECTS, DIRECTS_MS),
-    queue: createStoreQueue(writer),
+    queue: redisQueue ?? createStoreQueue(writer),
     ids: store.ids,
     users,
     people: store.people,
@@ -252,13 +270,13 @@ async function startOver(
   });
   const listener = createListener(config, log);
   const metrics = new Registry();
-  registerMetrics(metrics, { hub, writer, indexer });
+  registerMetrics(metrics, { hub, writer, indexer, queued: redisQueue?.waiting ?? null });
   listener.addScope(
     sharedRoutes({
       mode: config.mode,
       version: VERSION,
       identity,
-      ready: () => readiness(store, durability),
+      ready: () => readiness(store, durability, shared?.redis ?? null),
       metrics,
       describe: () => listener.describe(VERSION),
     }),
@@ -331,6 +349,7 @@ async function startOver(
     async drain() {
       const closed = listener.drain(config.drainSeconds * 1_000);
       const told = deliverer.stop(WEBHOOK_DRAIN_MS);
+      const queueClosed = redisQueue?.close();
       await writer.drain();
       await new Promise((done) => setTimeout(done, FLUSH_MS));
       bot?.stop();
@@ -338,12 +357,15 @@ async function startOver(
       await closed;
       typing.close();
       await presence.drain();
+      await queueClosed;
       await writer.drain();
       await sweep.stop();
       await attachmentSweep.stop();
       await indexer.stop();
       await told;
       await poster.close();
+      await shared?.nodes.leave();
+      shared?.redis.close();
       await store.close();
       await embedded?.stop();
     },
@@ -375,11 +397,19 @@ async function tokenKeys(config: Config, dataDir: string) {
   return { secret: await readOrMakeOpenSecret(dataDir) };
 }
 
-async function readiness(store: PostgresStore, durability: string) {
+/** What all that is kept in Redis shares: one connection, and the list of processes that are alive. */
+async function joinRedis(address: RedisAddress, store: PostgresStore, nodeId: string, log: Log) {
+  const redis = openRedis(address, "what processes share", log);
+  const prefix = `${namespaceOf(await store.secret("redis"))}:`;
+  return { address, redis, prefix, nodes: joinNodes(redis, prefix, nodeId, log) };
+}
+
+async function readiness(store: PostgresStore, durability: string, redis: Pick<Redis, "isUp"> | null) {
+  const others = redis === null ? {} : { redis: redis.isUp() ? "ok" : "does not answer" };
   try {
     await store.probe();
-    return { ok: true, store: "ok", durability };
+    return { ok: true, store: "ok", durability, ...others };
   } catch {
-    return { ok: false, store: "nothing can be stored", durability };
+    return { ok: false, store: "nothing can be stored", durability, ...others };
   }
 }

@@ -6,6 +6,7 @@ const USAGE = `Usage: parlance [start] [flags]                            start 
        parlance deactivate <user> | activate <user>        shut a user out, let one in again
        parlance simulate [--messages 100] [--interval 1s]  send messages to a running server and say how it went
                          [--url U] [--token T]
+       parlance dead-letters list | replay <name>|--all    queued messages that could not be stored
        parlance docs [--check]                             write docs/configuration.md, or see that it is current
        parlance --help | --version
 

@@ -101,6 +101,10 @@ export const OPTIONS = {
       secret: true,
     },
   ),
+  QUEUE: option(choice("redis", "postgres"), "redis", {
+    group: "Data",
+    text: "Where messages that are posted onto the queue dialect's queue wait to be stored, where there is a REDIS_URL. In postgres, as without one, they are stored at once.",
+  }),
   BLOBS_URL: optional(
     {
       expected: "a directory, or s3://bucket/prefix?endpoint=https://…&region=…",
@@ -263,6 +267,14 @@ export const OPTIONS = {
   WRITER_MAX_QUEUED_BYTES: option(size("1MiB", "16GiB"), "64MiB", {
     group: "Operation",
     text: "What messages that wait to be written may hold in memory; one more is answered overloaded.",
+  }),
+  QUEUE_MAX_WAITING: option(integer(16, 100_000_000), "1000000", {
+    group: "Operation",
+    text: "Messages that may wait in Redis to be stored, a sixteenth of them in each part of the queue; one more is answered overloaded.",
+  }),
+  QUEUE_MAX_DEAD_LETTERS: option(integer(16, 10_000_000), "100000", {
+    group: "Operation",
+    text: "Queued messages that could not be stored and are kept for a look and another try; of more the oldest go.",
   }),
   SWEEP_SECONDS: option(integer(1, 60), "2", {
     group: "Operation",

@@ -154,9 +154,9 @@ export function mayUpdate(standing: Standing): Answer {
 }
 
 /** What one has written is for others to read; a note to oneself for oneself. */
-export function mayMarkMessage(userId: string, standing: Standing, message: Message): Answer {
+export function mayMarkMessage(userId: string, standing: Standing, senderId: string): Answer {
   const isNote = standing.kind === "direct" && standing.participantCount === 1;
-  if (message.senderId !== userId || isNote) return null;
+  if (senderId !== userId || isNote) return null;
   return new Refusal("forbidden", "Its sender cannot mark a message as read");
 }
 

@@ -19,6 +19,8 @@ export interface DraftEntry extends EntryBase<Stored> {
   readonly kind: "draft";
   readonly draft: Draft;
   readonly origin: string | undefined;
+  /** Is not to be stored where one before it in its conversation may yet be. */
+  readonly keepsPlace: boolean;
 }
 
 export interface ChangeEntry extends EntryBase<ChangeOutcome> {

@@ -45,6 +45,8 @@ export class Lane {
   /** When the batch under way was taken; 0 between batches. */
   #batchSince = 0;
   #holdsBack = false;
+  /** Conversations of entries that the batch under way has refused although they may yet be stored. */
+  readonly #broken = new Set<number>();
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -90,13 +92,15 @@ export class Lane {
         this.#waitingBytes += bytesOf(held);
         this.#holdsBack = held.length > 0;
       }
+      this.#refuseBehind();
       this.#batchSince = 0;
     }
     this.#running = null;
   }
 
   /** Resolves with the entries that were not written because another node holds their conversations, in order. */
-  async #append(entries: readonly DraftEntry[]): Promise<readonly DraftEntry[]> {
+  async #append(given: readonly DraftEntry[]): Promise<readonly DraftEntry[]> {
+    const entries = this.#broken.size === 0 ? given : given.filter((entry) => !this.#refusedBehind(entry));
     const [first] = entries;
     if (first === undefined) return [];
     const wait = first.skips >= SKIPS_BEFORE_WAITING;
@@ -191,10 +195,27 @@ export class Lane {
           "a batch was refused by the store",
         );
         for (const entry of entries) entry.reject(refusal);
-        if (kind !== "poison") this.#refuseOverdue();
+        if (kind !== "poison") {
+          for (const { conversationId } of entries) this.#broken.add(conversationId);
+          this.#refuseOverdue();
+        }
         return null;
       }
     }
+  }
+
+  /** What is to keep its place is not stored before what was refused in front of it. */
+  #refusedBehind(entry: Entry): boolean {
+    if (entry.kind !== "draft" || !entry.keepsPlace || !this.#broken.has(entry.conversationId)) return false;
+    entry.reject(unavailable());
+    return true;
+  }
+
+  #refuseBehind(): void {
+    if (this.#broken.size === 0) return;
+    this.#queue = this.#queue.filter((entry) => !this.#refusedBehind(entry));
+    this.#waitingBytes = bytesOf(this.#queue);
+    this.#broken.clear();
   }
 
   /**

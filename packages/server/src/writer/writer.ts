@@ -12,7 +12,7 @@ import type {
 } from "../core/ports/message-log.ts";
 import type { Writer } from "../core/ports/writer.ts";
 import { createAnnounce } from "./announce.ts";
-import type { Entry, EntryBase } from "./entry.ts";
+import type { DraftEntry, Entry, EntryBase } from "./entry.ts";
 import { Lane } from "./lane.ts";
 import { type MarkTold, MarkWriter } from "./marks.ts";
 import { Shares } from "./shares.ts";
@@ -84,19 +84,35 @@ export function createWriter(options: WriterOptions): DrainingWriter {
       shares.laneFor(conversationId).push(make(settle));
     });
 
+  const send = (
+    draft: Draft,
+    origin: string | undefined,
+    over: Pick<DraftEntry, "unsure" | "keepsPlace">,
+  ): Promise<Stored> =>
+    push<Stored>(draft.conversationId, (settle) => ({
+      kind: "draft",
+      conversationId: draft.conversationId,
+      draft,
+      origin,
+      bytes: ENTRY_BYTES + UNIT_BYTES * textOf(draft),
+      since: performance.now(),
+      skips: 0,
+      ...over,
+      ...settle,
+    }));
+
   return {
-    send: (draft: Draft, origin: string | undefined) =>
-      push<Stored>(draft.conversationId, (settle) => ({
-        kind: "draft",
-        conversationId: draft.conversationId,
-        draft,
-        origin,
-        bytes: ENTRY_BYTES + UNIT_BYTES * textOf(draft),
-        since: performance.now(),
-        skips: 0,
-        unsure: false,
-        ...settle,
-      })),
+    send: (draft, origin) => send(draft, origin, { unsure: false, keepsPlace: false }),
+    storeAccepted: (drafts) =>
+      Promise.all(
+        // Given in one turn: once the lanes are full, they are for all that come behind.
+        drafts.map((draft) =>
+          send(draft, undefined, { unsure: true, keepsPlace: true }).catch((error: unknown) => {
+            if (error instanceof Refusal) return error;
+            throw error;
+          }),
+        ),
+      ),
     change: (change: Change) =>
       push<ChangeOutcome>(change.conversationId, (settle) => ({
         kind: "change",

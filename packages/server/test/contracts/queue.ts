@@ -67,9 +67,33 @@ export function queueContract(name: string, open: () => Promise<QueueScene>): vo
       expect(first?.id).toBe(queued[0]?.id);
       const other = await draft({ idempotencyKey: "k", content: "other" });
       await expect(any(0).accept(other)).rejects.toMatchObject({ name: "Refusal", code: "key_reused" });
+      // Once it is stored, and wherever it was noted until then is cleared up.
+      expect(await any(1).accept(await draft({ idempotencyKey: "k" }))).toEqual({
+        ...queued[0],
+        duplicate: true,
+      });
+      await expect(any(0).accept(other)).rejects.toMatchObject({ code: "key_reused" });
       const bobs = await draft({ idempotencyKey: "k", senderId: "bob", content: "other" });
       expect(await any(1).accept(bobs)).toMatchObject({ id: bobs.id, duplicate: false });
       expect((await stored(2)).map(({ id }) => id)).toEqual([first?.id, bobs.id]);
+    });
+
+    test("what was accepted is found and marked as read, waiting or stored; what was not is not found", async () => {
+      const one = await draft();
+      await any(0).accept(one);
+      const waiting = await any(1).find(one.id);
+      if (waiting !== null) expect(waiting).toMatchObject({ conversationId, senderId: "ann" });
+      const marked = await any(0).markRead(one.id, "bob");
+      const [message] = await stored(1);
+      if (!marked) {
+        await scene.node.writer.markMessage({ conversationId, userId: "bob", seq: message?.seq as number });
+      }
+      await expect
+        .poll(async () => (await scene.node.store.reader.entries("bob", [conversationId]))[0]?.unread)
+        .toBe(0);
+      await expect.poll(() => any(0).find(one.id)).toBeNull();
+      expect(await any(0).find(1)).toBeNull();
+      expect(await any(1).markRead(1, "bob")).toBe(false);
     });
   });
 }

@@ -204,6 +204,14 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
   standing: () => reader.standing(place(0).conversationId, place(0).people[0] as string),
   "one message": () => reader.message(place(0).conversationId, messageId()),
   "a message by its id alone": () => reader.messageById(messageId()),
+  "what was sent under keys": () =>
+    reader.sentUnder(
+      upTo(20).map((i) => ({
+        conversationId: place(i).conversationId,
+        senderId: place(i).people[0] as string,
+        key: `key ${i}`,
+      })),
+    ),
   "a message by key": () => reader.messagesByKey(place(0).conversationId, "key 1"),
   "newest page": () =>
     reader.history({ conversationId: place(0).conversationId, beforeSeq: null, fromSeq: 0, limit: 50 }),

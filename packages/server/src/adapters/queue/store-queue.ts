@@ -6,5 +6,9 @@ import type { Writer } from "../../core/ports/writer.ts";
  * than a queue has to promise, and as quick, since batches gather while the one before commits.
  */
 export function createStoreQueue(writer: Pick<Writer, "send">): Queue {
-  return { accept: (draft) => writer.send(draft, undefined) };
+  return {
+    accept: (draft) => writer.send(draft, undefined),
+    find: async () => null,
+    markRead: async () => false,
+  };
 }

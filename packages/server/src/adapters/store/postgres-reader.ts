@@ -1,6 +1,13 @@
 import { HEAD_PARTICIPANTS, type ParticipantDetail } from "@parlance/protocol/model.ts";
 import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@parlance/protocol/queries.ts";
-import type { Called, Reader, Standing, UserRecord, UserStore } from "../../core/ports/reader.ts";
+import type {
+  Called,
+  Reader,
+  SentUnderKey,
+  Standing,
+  UserRecord,
+  UserStore,
+} from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
 import { MESSAGE_COLUMNS, MESSAGE_JSON, readMessages } from "./shapes.ts";
@@ -17,6 +24,13 @@ const MESSAGE_BY_ID = `select ${MESSAGE_COLUMNS} from messages m where m.id = $1
 
 const MESSAGES_BY_KEY = `select ${MESSAGE_COLUMNS} from messages m
   where m.idempotency_key = $2 and m.conversation_id is not distinct from $1 limit 2`;
+
+const SENT_UNDER = `select k.i - 1 as place, m.id, m.content_hash as "contentHash"
+  from unnest($1::bigint[], $2::text[], $3::text[]) with ordinality as k (conversation_id, sender, key, i)
+  cross join lateral (
+    select m.id, m.content_hash from messages m
+    where m.idempotency_key = k.key and m.sender_id = k.sender
+      and m.conversation_id is not distinct from k.conversation_id limit 1) m`;
 
 const HISTORY = `select ${MESSAGE_COLUMNS} from messages m
   where m.conversation_id = $1 and m.seq < $2 and m.seq >= $3 order by m.seq desc limit $4`;
@@ -160,6 +174,15 @@ export function createReader(query: Query): Reader {
       return message ?? null;
     },
     messagesByKey: (conversationId, key) => messages(MESSAGES_BY_KEY, [conversationId, key]),
+    async sentUnder(keys) {
+      const found = await query<SentUnderKey & { place: number }>(SENT_UNDER, [
+        keys.map((one) => one.conversationId),
+        keys.map((one) => one.senderId),
+        keys.map((one) => one.key),
+      ]);
+      const byPlace = new Map(found.map((one) => [one.place, one]));
+      return keys.map((_, i) => byPlace.get(i) ?? null);
+    },
     history: (wish) =>
       messages(HISTORY, [wish.conversationId, wish.beforeSeq ?? NEWEST, wish.fromSeq, wish.limit]),
     async page({ conversationId, fromSeq, offset, limit }) {

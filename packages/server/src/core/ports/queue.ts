@@ -12,4 +12,14 @@ export interface Queue {
    * `unavailable` may hide one that was: a retry under its key finds it.
    */
   accept(draft: Draft): Promise<Queued>;
+  /** A message that waits; null where it does not, for then it is in the store or nowhere. */
+  find(messageId: number): Promise<Waiting | null>;
+  /**
+   * Has a message that waits noted as read by somebody when it is stored. False where it does not wait, or no longer:
+   * then nothing was noted.
+   */
+  markRead(messageId: number, userId: string): Promise<boolean>;
 }
+
+/** As much of a message that waits as policy asks for. */
+export type Waiting = Pick<Draft, "conversationId" | "senderId">;

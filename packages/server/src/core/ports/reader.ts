@@ -103,6 +103,18 @@ export interface FirstPeople {
   readonly participants: readonly ParticipantDetail[];
 }
 
+/** What a message is told from its repeats by. */
+export interface SentKey {
+  readonly conversationId: number;
+  readonly senderId: string;
+  readonly key: string;
+}
+
+export interface SentUnderKey {
+  readonly id: number;
+  readonly contentHash: number;
+}
+
 /** What the core asks of the store. Reads see everything that was acknowledged before they were asked. */
 export interface Reader {
   /** Null: no such conversation. */
@@ -112,6 +124,8 @@ export interface Reader {
   messageById(messageId: number): Promise<Message | null>;
   /** Messages sent with this key, at most two: keys are unique by sender only. */
   messagesByKey(conversationId: number, key: string): Promise<readonly Message[]>;
+  /** What was stored under each key, in their order; null where nothing was. */
+  sentUnder(keys: readonly SentKey[]): Promise<readonly (SentUnderKey | null)[]>;
   /** Newest first. */
   history(wish: HistoryWish): Promise<readonly Message[]>;
   /** From after `afterSeq`, oldest first. */

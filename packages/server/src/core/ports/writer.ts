@@ -1,4 +1,5 @@
 import type { Stored, UnreadCounts } from "@parlance/protocol/commands.ts";
+import type { Refusal } from "@parlance/protocol/errors.ts";
 import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish, ReadWish } from "./message-log.ts";
 
 /**
@@ -9,6 +10,11 @@ import type { Change, ChangeOutcome, Draft, MarkMoved, MarkWish, ReadWish } from
 export interface Writer {
   /** @param origin the session that must not be told again */
   send(draft: Draft, origin: string | undefined): Promise<Stored>;
+  /**
+   * Stores what was accepted elsewhere and may have been stored before, in its order: where one is refused and may yet be
+   * stored (`unavailable`, `overloaded`), so is all behind it in its conversation. Resolves once each is settled.
+   */
+  storeAccepted(drafts: readonly Draft[]): Promise<readonly (Stored | Refusal)[]>;
   change(change: Change): Promise<ChangeOutcome>;
   /** Moves marks; resolves once stored, with what moved, or null if it was so already. */
   mark(wish: MarkWish): Promise<MarkMoved | null>;

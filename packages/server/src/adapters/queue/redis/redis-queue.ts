@@ -1,0 +1,116 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+import type { RedisAddress } from "../../../config/redis-url.ts";
+import type { Log } from "../../../core/ports/log.ts";
+import type { Queue } from "../../../core/ports/queue.ts";
+import type { Reader } from "../../../core/ports/reader.ts";
+import type { Writer } from "../../../core/ports/writer.ts";
+import { readDurability } from "../../redis/durability.ts";
+import type { Nodes } from "../../redis/nodes.ts";
+import { openRedis, type Redis } from "../../redis/redis.ts";
+import { createAppend, refusalOf } from "./append.ts";
+import { startDrain } from "./drain.ts";
+import { readDraft } from "./entry.ts";
+import { holdLeases } from "./leases.ts";
+import { type Partition, partitionsOf } from "./partitions.ts";
+import { FIND, MARK } from "./scripts.ts";
+
+export interface RedisQueueOptions {
+  readonly address: RedisAddress;
+  readonly redis: Redis;
+  readonly nodes: Nodes;
+  readonly nodeId: string;
+  /** Of all keys. */
+  readonly prefix: string;
+  readonly writer: Pick<Writer, "storeAccepted" | "markMessage">;
+  readonly reader: Pick<Reader, "sentUnder">;
+  /** How many messages may wait; one more is answered `overloaded`. */
+  readonly maxWaiting: number;
+  /** How many that cannot be stored are kept, of the newest. */
+  readonly maxDeadLetters: number;
+  readonly log: Log;
+}
+
+export interface RedisQueue extends Queue {
+  /** How many messages wait, in all processes' partitions; null where Redis does not answer. */
+  waiting(): Promise<number | null>;
+  /** Lets go of this process's partitions; what waits in them is for the others, or for the next start. */
+  close(): Promise<void>;
+}
+
+const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** The queue of many processes: streams in Redis, each drained by one of them. */
+export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
+  const { redis, nodes, nodeId, prefix, writer, log, maxDeadLetters } = options;
+  const partitions = partitionsOf(prefix);
+  const leases = holdLeases({
+    redis,
+    nodes,
+    nodeId,
+    partitions,
+    log,
+    start: (partition) =>
+      startDrain({
+        redis,
+        // That Redis is gone is said by the connection that all share.
+        waiting: openRedis(options.address, `partition ${partition.number} of the queue`, QUIET),
+        partition,
+        writer,
+        maxDeadLetters: Math.ceil(maxDeadLetters / partitions.length),
+        log,
+      }),
+  });
+  let known = "";
+  const checkDurability = async (): Promise<void> => {
+    const { reasons } = await readDurability(
+      redis,
+      partitions.map(({ entries }) => entries),
+    );
+    const now = reasons.join("; ");
+    if (now !== "" && now !== known) {
+      log.warn({ reasons }, "messages that wait in Redis may be lost with it");
+    }
+    known = now;
+  };
+  const look = (up: boolean): void => {
+    if (up) checkDurability().catch(() => {});
+  };
+  redis.onChange(look);
+  look(redis.isUp());
+
+  /** The first answer of any partition that is not `nothing`: an id does not say where its message waits. */
+  const inSome = async <T>(ask: (partition: Partition) => Promise<T | null>): Promise<T | null> => {
+    try {
+      const answers = await Promise.all(partitions.map(ask));
+      return answers.find((answer) => answer !== null) ?? null;
+    } catch (error) {
+      throw error instanceof Refusal ? error : refusalOf(error);
+    }
+  };
+
+  return {
+    accept: createAppend({ ...options, partitions }),
+    find: (messageId) =>
+      inSome(async ({ entries, ids }) => {
+        const text = await redis.run(FIND, [entries, ids], [String(messageId)]);
+        return typeof text === "string" ? readDraft(text) : null;
+      }),
+    async markRead(messageId, userId) {
+      const marked = await inSome(async ({ ids, reads }) =>
+        (await redis.run(MARK, [ids, reads], [String(messageId), userId])) === 1 ? true : null,
+      );
+      return marked ?? false;
+    },
+    async waiting() {
+      try {
+        const lengths = await Promise.all(
+          partitions.map(({ entries }) => redis.send(entries, ["XLEN", entries])),
+        );
+        return (lengths as number[]).reduce((sum, length) => sum + length, 0);
+      } catch {
+        return null;
+      }
+    },
+    close: () => leases.stop(),
+  };
+}
