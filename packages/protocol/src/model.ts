@@ -3,11 +3,15 @@
  */
 export type Role = "owner" | "admin" | "member";
 export type ConversationKind = "direct" | "group";
+/** `system`: what happened to its conversation, said by nobody. */
 export type MessageType = "text" | "image" | "file" | "location" | "system";
 export type Status = "online" | "away" | "dnd" | "offline";
 
 /** An object a client keeps with its message: at most MAX_METADATA_BYTES of JSON, five levels deep. */
 export type Metadata = Readonly<Record<string, unknown>>;
+
+/** Whose `senderId` is of messages that nobody wrote: no user's id is empty. */
+export const NOBODY = "";
 
 /** A file that belongs to a message. Where it is had from, and for how long, is said by whoever shows it. */
 export interface Attachment {
@@ -35,6 +39,7 @@ export interface Message {
   /** The tick of its latest change; equal to `seq` while it is unchanged. */
   readonly rev: number;
   readonly type: MessageType;
+  /** NOBODY of a `system` message. */
   readonly senderId: string;
   readonly senderName: string | null;
   readonly senderAvatarUrl: string | null;
@@ -113,6 +118,8 @@ export interface Conversation {
   readonly externalRef: string | null;
   readonly createdBy: string | null;
   readonly createdAt: number;
+  /** When it, and not what is said in it, last changed. */
+  readonly updatedAt: number;
   readonly settings: ConversationSettings;
   readonly participantCount: number;
   /** The clock: the tick of its latest change. */

@@ -40,7 +40,7 @@ export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
       for (const [i, { change }] of entries.entries()) {
         const outcome = outcomes[i];
         if (outcome === undefined || !("seq" in outcome) || !outcome.changed) continue;
-        const { seq, message, added: reacted = false, head, participants, removed = [] } = outcome;
+        const { seq, message, added: reacted = false, head, participants, said, removed = [] } = outcome;
         const conversationId = outcome.conversationId ?? change.conversationId;
         if (message !== undefined) {
           const tick = { conversationId, seq, xid, message };
@@ -61,6 +61,15 @@ export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
             deleted: change.kind === "delete-conversation",
           };
           gather(byConversation, event);
+          if (said !== undefined) {
+            gather(byConversation, {
+              type: "message.stored",
+              conversationId,
+              seq: said.seq,
+              xid,
+              message: said,
+            });
+          }
           const newcomers = change.kind === "open" ? change.people : added;
           for (const { userId } of newcomers) {
             joined.push({ topic: `user:${userId}`, kind: "joined", userId, conversationId, seq });

@@ -241,7 +241,8 @@ test.each([
   "\u{1F600}".repeat(50),
 ])("%j is but characters", async (text) => {
   const { users, conversationId } = await scene("ann");
-  await say(conversationId, users[0] as string, "an ordinary text");
+  await say(conversationId, users[0] as string, "some text");
+  await indexed();
   await expect(found(users[0] as string, { text })).resolves.toEqual([]);
 });
 

@@ -129,6 +129,7 @@ test("who is removed hears of it and then nothing: no message, edit, typing or p
     "typing",
     "conversation.changed",
     "message.stored",
+    "message.stored",
     "message.updated",
     "typing",
     "presence",

@@ -8,7 +8,7 @@ interface StompMessage {
   readonly id: number;
   readonly conversationId: number;
   readonly content: string | null;
-  readonly senderId: number | string;
+  readonly senderId: number | string | null;
   readonly seq: number;
   readonly isDeleted: boolean;
 }
@@ -145,7 +145,7 @@ function heardOf(kind: Heard["kind"], message: StompMessage): Heard {
     conversationId: message.conversationId,
     id: message.id,
     seq: message.seq,
-    senderId: String(message.senderId),
+    senderId: String(message.senderId ?? ""),
     content: message.content ?? "",
     deleted: message.isDeleted,
   };

@@ -204,8 +204,11 @@ describe("changing", () => {
       description: "kept",
       historyVisible: false,
       allowReplies: false,
-      seq: 2,
+      // The change, and the message that tells of it.
+      seq: 3,
     });
+    expect(body.data.updatedAt > body.data.createdAt).toBe(true);
+    expect(body.data.lastMessage).toBeNull();
     expect((await two.put(`/conversations/${id}`, { name: "Mine" })).status).toBe(403);
     await one.put(`/conversations/${id}/participants/2`, { role: "ADMIN" });
     expect((await two.put(`/conversations/${id}`, { name: "Mine" })).body.data.name).toBe("Mine");

@@ -70,10 +70,17 @@ test.each(SEEDS)("pages of a random history are what a recount finds, seed %i", 
       const message = await node.store.reader.message(conversationId, any(sent).id);
       await node.writer.markMessage({ conversationId, userId, seq: message?.seq as number });
     } else if (kind < 92) {
-      await node.change({ kind: "remove", conversationId, by: userId, userId: any(people) });
+      await node.change({ kind: "remove", conversationId, by: userId, tell: true, userId: any(people) });
     } else {
       const userIds = [any(people)];
-      await node.change({ kind: "add", conversationId, by: "user-1", userIds, maxParticipants: 100 });
+      await node.change({
+        kind: "add",
+        conversationId,
+        by: "user-1",
+        tell: true,
+        userIds,
+        maxParticipants: 100,
+      });
     }
   };
 

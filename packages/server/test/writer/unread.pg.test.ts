@@ -147,12 +147,13 @@ test("what is said to be unread is what a recount finds, after everything at onc
         Math.random() < 0.3 ? any(nodes).read(conversationId, userId, fromSeq + 3) : null,
       ]);
     } else if (dice < 0.95) {
-      await node.change({ kind: "remove", conversationId, by: userId, userId: any(users) });
+      await node.change({ kind: "remove", conversationId, by: userId, tell: true, userId: any(users) });
     } else {
       await node.change({
         kind: "add",
         conversationId,
         by: "user-1",
+        tell: true,
         userIds: [any(users)],
         maxParticipants: 100,
       });

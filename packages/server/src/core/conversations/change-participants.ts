@@ -36,7 +36,7 @@ export async function addParticipants(
       if (refusal === null) await parts.users.meet(caller, userIds);
       return refusal;
     },
-    ({ role }) => ({ kind: "add", conversationId, by, asRole: role, userIds, maxParticipants }),
+    ({ role }) => ({ kind: "add", conversationId, by, asRole: role, tell: true, userIds, maxParticipants }),
   );
 }
 
@@ -66,6 +66,7 @@ export async function removeParticipant(
       conversationId,
       by,
       asRole: role,
+      tell: true,
       userId,
       ...(userRole !== null && { userRole }),
     }),

@@ -26,6 +26,7 @@ export async function updateConversation(
     conversationId,
     by,
     asRole: role,
+    tell: true,
     ...given,
   }));
 }

@@ -59,6 +59,13 @@ interface ChangeBase {
   readonly asRole: Role | null;
 }
 
+/** A change that a group's history may tell of. */
+interface ToldChange extends ChangeBase {
+  readonly by: string;
+  /** In a SYSTEM message, stored in the tick after the change's. */
+  readonly tell?: true;
+}
+
 export type Change =
   | (ChangeBase & {
       readonly kind: "open";
@@ -76,19 +83,19 @@ export type Change =
       readonly externalRef?: string;
       readonly settings: object;
     })
-  | (ChangeBase & {
+  | (ToldChange & {
       readonly kind: "add";
       readonly userIds: readonly string[];
       readonly maxParticipants: number;
     })
-  | (ChangeBase & {
+  | (ToldChange & {
       readonly kind: "remove";
       readonly userId: string;
       /** The role of the removed that the policy saw, where its answer hung on it. */
       readonly userRole?: Role;
     })
   | (ChangeBase & { readonly kind: "role"; readonly userId: string; readonly role: Role })
-  | (ChangeBase & {
+  | (ToldChange & {
       readonly kind: "settings";
       readonly name?: string | null;
       readonly description?: string | null;
@@ -155,6 +162,8 @@ export type ChangeOutcome =
       /** The rest. */
       readonly head?: ConversationHead;
       readonly participants?: readonly Participant[];
+      /** add, remove, settings: the SYSTEM message that tells of it. */
+      readonly said?: Message;
       /** delete-conversation: all who took part. */
       readonly removed?: readonly string[];
     };

@@ -4,12 +4,13 @@
  */
 
 import type { Reacted } from "@parlance/protocol/commands.ts";
-import type {
-  ConversationHead,
-  Message,
-  MessageType as ModelMessageType,
-  Participant as ModelParticipant,
-  UserCard,
+import {
+  type ConversationHead,
+  type Message,
+  type MessageType as ModelMessageType,
+  type Participant as ModelParticipant,
+  NOBODY,
+  type UserCard,
 } from "@parlance/protocol/model.ts";
 import type {
   InboxEntry,
@@ -81,7 +82,7 @@ export const ParentMessage = Type.Object(
     id: Id,
     messageType: MessageType,
     content: Nullable(Text),
-    senderId: UserId,
+    senderId: Nullable(UserId),
     senderName: UserName,
     isDeleted: Type.Boolean(),
   },
@@ -95,7 +96,8 @@ export const ChatMessage = Type.Object(
     messageType: MessageType,
     /** Null once deleted. */
     content: Nullable(Text),
-    senderId: UserId,
+    /** Null of SYSTEM messages. */
+    senderId: Nullable(UserId),
     senderName: UserName,
     senderAvatarUrl: Nullable(Text),
     parentMessageId: Nullable(Id),
@@ -170,6 +172,7 @@ export const SharedConversation = Type.Object(CONVERSATION, { title: "SharedConv
 export const Conversation = Type.Object(
   {
     ...CONVERSATION,
+    /** Its latest message, or its own latest change. */
     updatedAt: Time,
     lastMessage: Nullable(ChatMessage),
     lastMessageAt: Nullable(Time),
@@ -240,6 +243,8 @@ const timeOrNull = (ms: number | null): string | null => (ms === null ? null : t
 const upper = <T extends string>(word: T): Uppercase<T> => word.toUpperCase() as Uppercase<T>;
 const userOrNull = (id: string | null): SpelledUserId | null => (id === null ? null : spellUserId(id));
 
+const senderOf = (id: string): SpelledUserId | null => (id === NOBODY ? null : spellUserId(id));
+
 /** This dialect knows no locations: theirs is a text. */
 const typeOf = (type: ModelMessageType): MessageType => (type === "location" ? "TEXT" : upper(type));
 
@@ -252,7 +257,7 @@ export function messageOf(message: Message, viewer: Viewer): ChatMessage {
     conversationId: message.conversationId,
     messageType: typeOf(message.type),
     content: isDeleted ? null : message.content,
-    senderId: spellUserId(message.senderId),
+    senderId: senderOf(message.senderId),
     senderName: message.senderName,
     senderAvatarUrl: message.senderAvatarUrl,
     parentMessageId: message.parentId,
@@ -281,7 +286,7 @@ function parentOf({ id, type, senderId, senderName, content, deleted }: NonNulla
     id,
     messageType: typeOf(type),
     content: deleted ? null : content,
-    senderId: spellUserId(senderId),
+    senderId: senderOf(senderId),
     senderName,
     isDeleted: deleted,
   };
@@ -351,9 +356,9 @@ export function conversationOf(
 
 /** What of a conversation hangs on who looks at it. */
 export function personalOf(entry: InboxEntry, viewer: Viewer) {
-  const { lastMessage, lastMessageAt } = entry;
+  const { head, lastMessage, lastMessageAt } = entry;
   return {
-    updatedAt: timeOf(lastMessageAt),
+    updatedAt: timeOf(Math.max(lastMessageAt, head.conversation.updatedAt)),
     lastMessage: lastMessage === null ? null : messageOf(lastMessage, viewer),
     lastMessageAt: lastMessage === null ? null : timeOf(lastMessageAt),
     unreadCount: entry.unread,

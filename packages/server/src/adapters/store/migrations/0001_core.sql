@@ -57,6 +57,8 @@ create table conversations (
   external_ref text,
   created_by text,
   created_at timestamptz not null,
+  -- When it, and not what is said in it, last changed.
+  updated_at timestamptz not null,
   settings jsonb not null default '{}',
   settings_rev bigint not null,
   settings_xid xid8 not null,
@@ -151,6 +153,7 @@ create table messages (
   edited_at timestamptz,
   deleted_at timestamptz,
   type message_type not null,
+  -- '' of SYSTEM messages: no user's id is empty.
   sender_id text not null,
   idempotency_key text,
   content text not null,

@@ -37,7 +37,7 @@ create function conversation_json(c conversations) returns json language sql sta
   return json_build_object(
     'id', c.id, 'kind', c.kind, 'name', c.name, 'description', c.description, 'avatarUrl', c.avatar_url,
     'externalRef', c.external_ref, 'createdBy', c.created_by, 'createdAt', epoch_ms(c.created_at), 'settings', c.settings,
-    'participantCount', c.participant_count, 'clock', c.clock);
+    'updatedAt', epoch_ms(c.updated_at), 'participantCount', c.participant_count, 'clock', c.clock);
 
 create function participant_json(p participants, user_name text) returns json language sql stable
   return json_build_object(
@@ -103,11 +103,11 @@ begin
       return jsonb_build_object('conversationId', existing, 'seq', 0, 'changed', false);
     end if;
   end if;
-  insert into conversations (id, kind, name, description, avatar_url, external_ref, created_by, created_at, settings,
+  insert into conversations (id, kind, name, description, avatar_url, external_ref, created_by, created_at, updated_at, settings,
                              settings_rev, settings_xid, clock, last_message_at, participant_count, moved_xid)
   values (opened, (change->>'conversationKind')::conversation_kind, change->>'name', change->>'description',
           change->>'avatarUrl', change->>'externalRef',
-          change->>'by', p_at, change->'settings', 1, p_xid, 1,
+          change->>'by', p_at, p_at, change->'settings', 1, p_xid, 1,
           p_at, jsonb_array_length(change->'people'), p_xid);
   insert into moves (conversation_ids, clocks, counts) values (array[opened], array[0::bigint], array[1::bigint]);
   insert into participants (conversation_id, user_id, role, joined_seq, joined_at, rev, member_xid, barred)
@@ -119,13 +119,57 @@ begin
   return jsonb_build_object('conversationId', opened, 'seq', 1, 'changed', true, 'head', head_json(opened));
 end $$;
 
+-- What people are called, as a text lists them: three by name, the rest as a number.
+create function called(p_users text[]) returns text language sql stable
+  return (
+    select case when cardinality(p_users) > 4 then format('%s, %s, %s and %s others', n[1], n[2], n[3], cardinality(p_users) - 3)
+                when cardinality(p_users) > 1 then array_to_string(n[:cardinality(n) - 1], ', ') || ' and ' || n[cardinality(n)]
+                else n[1] end
+    from (select array_agg(coalesce(u.name, p.id) order by p.i) as n
+          from unnest(p_users[:4]) with ordinality as p (id, i) left join users u on u.id = p.id) names);
+
+-- What a change of a group says in its history where it asks for that (tell), as a SYSTEM message that nobody wrote, in
+-- the tick after that of the change. It is not counted, moves nothing in anybody's list and brings nothing back into one. For programs it says the
+-- same as metadata, naming the first 100 people. A block of ids for one message: there are 9 * 10^12 of them.
+create function say(change jsonb, p_event text, p_users text[], p_xid xid8, p_at timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  in_id bigint := (change->>'conversationId')::bigint;
+  by_name text;
+  t bigint;
+  m messages;
+begin
+  if change->'tell' is distinct from 'true' then
+    return '{}';
+  end if;
+  by_name := called(array[change->>'by']);
+  t := tick(in_id, p_xid);
+  insert into messages (conversation_id, seq, id, n, rev, xid, created_at, type, sender_id, content, metadata)
+  select in_id, t, nextval('message_ids'), c.last_n, t, p_xid, p_at, 'system', '',
+    case p_event
+      when 'participant.added' then format('%s added %s', by_name, called(p_users))
+      when 'participant.removed' then format('%s removed %s', by_name, called(p_users))
+      when 'participant.left' then format('%s left', by_name)
+      else case when change->>'name' is null then format('%s took the name away', by_name)
+                else format('%s changed the name to %s', by_name, change->>'name') end
+    end,
+    jsonb_build_object('event', p_event, 'by', change->'by')
+      || case when p_users is null then jsonb_build_object('name', change->'name')
+         else jsonb_build_object('userIds', p_users[:100], 'count', cardinality(p_users)) end
+  from conversations c where c.id = in_id
+  returning * into m;
+  return jsonb_build_object('said', message_json(m));
+end $$;
+
 create function change_add(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   into_id bigint := (change->>'conversationId')::bigint;
   newcomers text[];
+  done jsonb;
   t bigint;
 begin
-  select array_agg(u) into newcomers from jsonb_array_elements_text(change->'userIds') u
+  select array_agg(u order by i) into newcomers
+  from jsonb_array_elements_text(change->'userIds') with ordinality as wished (u, i)
   where not exists (select from participants p
                     where p.conversation_id = into_id and p.user_id = u and p.left_seq is null);
   if newcomers is null then
@@ -146,16 +190,19 @@ begin
     set role = 'member', joined_seq = t, joined_at = p_at, left_seq = null, rev = t, member_xid = p_xid,
         delivered_seq = t, read_seq = t, read_n = excluded.read_n, own_at_read = p.own_total,
         read_above = '{}', unread_seq = null, archived_seq = null, hidden_seq = null;
-  update conversations set participant_count = participant_count + cardinality(newcomers) where id = into_id;
-  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(into_id), 'participants',
+  update conversations set participant_count = participant_count + cardinality(newcomers), updated_at = p_at
+  where id = into_id;
+  done := jsonb_build_object('seq', t, 'changed', true, 'head', head_json(into_id), 'participants',
     (select json_agg(participant_json(p)) from participants p
      where p.conversation_id = into_id and p.user_id = any (newcomers)));
+  return done || say(change, 'participant.added', newcomers, p_xid, p_at);
 end $$;
 
-create function change_remove(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
+create function change_remove(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   from_id bigint := (change->>'conversationId')::bigint;
   leaver participants;
+  done jsonb;
   t bigint;
 begin
   select * into leaver from participants
@@ -176,8 +223,11 @@ begin
   t := tick(from_id, p_xid);
   update participants set left_seq = t, rev = t, member_xid = p_xid
   where conversation_id = from_id and user_id = leaver.user_id;
-  update conversations set participant_count = participant_count - 1 where id = from_id;
-  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(from_id));
+  update conversations set participant_count = participant_count - 1, updated_at = p_at where id = from_id;
+  done := jsonb_build_object('seq', t, 'changed', true, 'head', head_json(from_id));
+  return done || say(
+    change, case when leaver.user_id = change->>'by' then 'participant.left' else 'participant.removed' end,
+    array[leaver.user_id], p_xid, p_at);
 end $$;
 
 create function change_role(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
@@ -205,20 +255,24 @@ begin
      where p.conversation_id = in_id and p.user_id = person.user_id));
 end $$;
 
-create function change_settings(change jsonb, p_xid xid8) returns jsonb language plpgsql as $$
+create function change_settings(change jsonb, p_xid xid8, p_at timestamptz) returns jsonb language plpgsql as $$
 declare
   in_id bigint := (change->>'conversationId')::bigint;
+  renamed boolean;
+  done jsonb;
   t bigint;
 begin
   t := tick(in_id, p_xid);
+  select change ? 'name' and change->>'name' is distinct from c.name into renamed from conversations c where c.id = in_id;
   update conversations c
   set name = case when change ? 'name' then change->>'name' else c.name end,
       description = case when change ? 'description' then change->>'description' else c.description end,
       avatar_url = case when change ? 'avatarUrl' then change->>'avatarUrl' else c.avatar_url end,
       settings = c.settings || coalesce(change->'settings', '{}'),
-      settings_rev = t, settings_xid = p_xid
+      settings_rev = t, settings_xid = p_xid, updated_at = p_at
   where id = in_id;
-  return jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id));
+  done := jsonb_build_object('seq', t, 'changed', true, 'head', head_json(in_id));
+  return case when renamed then done || say(change, 'conversation.renamed', null, p_xid, p_at) else done end;
 end $$;
 
 -- The books of who is named where, brought from what m names to what it is to name.
@@ -380,9 +434,9 @@ begin
       else
         result := case change->>'kind'
           when 'add' then change_add(change, made_xid, made_at)
-          when 'remove' then change_remove(change, made_xid)
+          when 'remove' then change_remove(change, made_xid, made_at)
           when 'role' then change_role(change, made_xid)
-          when 'settings' then change_settings(change, made_xid)
+          when 'settings' then change_settings(change, made_xid, made_at)
           when 'send' then change_send(change)
           when 'delete-conversation' then change_delete_conversation(change, made_xid, made_at)
           else change_message(change, made_xid, made_at)
