@@ -1,3 +1,7 @@
 import "./design/base.css";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { applyTheme } from "./shell/theme.ts";
 
-document.title = "Parlance";
+applyTheme();
+createRoot(document.getElementById("root") as HTMLElement).render(<App />);

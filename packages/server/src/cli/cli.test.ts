@@ -141,7 +141,7 @@ describe("a running process", () => {
     children.add(child);
     const ended = once(child, "exit").then(([code]) => code as number | null);
     const out = collect(child.stdout!);
-    await expect.poll(out, { timeout: 5000 }).toMatch(/^http:.*\n/);
+    await expect.poll(out, { timeout: 20_000 }).toMatch(/^http:.*\n/);
     return { child, url: out().trim(), ended, out };
   }
 
