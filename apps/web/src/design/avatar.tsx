@@ -41,7 +41,10 @@ function hueOf(id: string): number {
 }
 
 function initialsOf(name: string): string {
-  const words = name.trim().split(/[\s._-]+/u).filter(Boolean);
+  const words = name
+    .trim()
+    .split(/[\s._-]+/u)
+    .filter(Boolean);
   const [first = "?", ...others] = words;
   const last = others.at(-1);
   const letters = last === undefined ? [...first].slice(0, 1) : [[...first][0], [...last][0]];

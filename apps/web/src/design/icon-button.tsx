@@ -11,7 +11,13 @@ export interface IconButtonProps extends Omit<ComponentProps<"button">, "childre
 
 export function IconButton({ icon, label, size = 20, className = "", ...rest }: IconButtonProps) {
   return (
-    <button type="button" title={label} aria-label={label} className={`${controls.icon} ${className}`} {...rest}>
+    <button
+      type="button"
+      title={label}
+      aria-label={label}
+      className={`${controls.icon} ${className}`}
+      {...rest}
+    >
       <Icon name={icon} size={size} />
     </button>
   );

@@ -1,6 +1,6 @@
 const DAY_MS = 86_400_000;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
@@ -22,7 +22,9 @@ export function formatDay(at: number, now = Date.now()): string {
   if (ago === 0) return "Today";
   if (ago === 1) return "Yesterday";
   if (ago > 1 && ago < 7) return weekday.format(at);
-  return new Date(at).getFullYear() === new Date(now).getFullYear() ? longDay.format(at) : withYear.format(at);
+  return new Date(at).getFullYear() === new Date(now).getFullYear()
+    ? longDay.format(at)
+    : withYear.format(at);
 }
 
 /** As short as it can be said in a list. */

@@ -44,7 +44,11 @@ function Row({
 
   return (
     <li className={styles.row} data-open={isOpen} data-menu={menuOpen}>
-      <a href={spellRoute({ conversationId: id })} className={styles.rowLink} aria-current={isOpen ? "page" : undefined}>
+      <a
+        href={spellRoute({ conversationId: id })}
+        className={styles.rowLink}
+        aria-current={isOpen ? "page" : undefined}
+      >
         <Avatar
           id={other?.userId ?? id}
           name={title}
@@ -63,7 +67,11 @@ function Row({
           <span className={styles.rowBottom}>
             <span className={styles.snippet} data-loud={isLoud}>
               {typing.length > 0 ? (
-                <em>{typing.length === 1 ? `${typing[0]?.name ?? typing[0]?.userId} is typing…` : "several are typing…"}</em>
+                <em>
+                  {typing.length === 1
+                    ? `${typing[0]?.name ?? typing[0]?.userId} is typing…`
+                    : "several are typing…"}
+                </em>
               ) : draft !== "" && !isOpen ? (
                 <>
                   <b className={styles.draft}>Draft:</b> {draft}
@@ -76,7 +84,10 @@ function Row({
               <span className={styles.badge} data-muted={muted}>
                 {unreadMentions > 0 && <span aria-hidden="true">@</span>}
                 {unread > 99 ? "99+" : unread}
-                <span className="visually-hidden"> unread{unreadMentions > 0 ? ", you are mentioned" : ""}</span>
+                <span className="visually-hidden">
+                  {" "}
+                  unread{unreadMentions > 0 ? ", you are mentioned" : ""}
+                </span>
               </span>
             )}
           </span>

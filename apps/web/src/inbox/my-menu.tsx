@@ -4,10 +4,10 @@ import { useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import { Menu, MenuItem, MenuLine } from "../design/menu.tsx";
 import { notificationsState, requestNotifications } from "../shell/notifications.ts";
-import { useTold } from "../shell/told.tsx";
-import { applyTheme, chosenTheme, type Theme } from "../shell/theme.ts";
-import { ProfileDialog } from "./profile-dialog.tsx";
 import { ShortcutsDialog } from "../shell/shortcuts-dialog.tsx";
+import { applyTheme, chosenTheme, type Theme } from "../shell/theme.ts";
+import { useTold } from "../shell/told.tsx";
+import { ProfileDialog } from "./profile-dialog.tsx";
 import styles from "./sidebar.module.css";
 
 const STATUSES: readonly (readonly [PresenceStatus, string])[] = [
@@ -55,7 +55,11 @@ export function MyMenu({ onSignOut, onArchive }: MyMenuProps) {
         }
       >
         {STATUSES.map(([status, words]) => (
-          <MenuItem key={status} chosen={me.status === status} onSelect={() => told(people.setStatus(status))}>
+          <MenuItem
+            key={status}
+            chosen={me.status === status}
+            onSelect={() => told(people.setStatus(status))}
+          >
             {words}
           </MenuItem>
         ))}

@@ -28,7 +28,11 @@ export function NewConversation({ onClose, onOpened }: NewConversationProps) {
       isGroup || only === undefined
         ? conversations.createGroup(ids, { name: name.trim() === "" ? null : name.trim() })
         : conversations.direct(only.userId);
-    told(opening, ({ id }) => onOpened(id), () => setBusy(false));
+    told(
+      opening,
+      ({ id }) => onOpened(id),
+      () => setBusy(false),
+    );
   }
 
   return (

@@ -42,7 +42,9 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
 
   const isChosen = (id: string): boolean => chosen.some(({ userId }) => userId === id);
   const toggle = (user: User): void => {
-    onChange(isChosen(user.userId) ? chosen.filter(({ userId }) => userId !== user.userId) : [...chosen, user]);
+    onChange(
+      isChosen(user.userId) ? chosen.filter(({ userId }) => userId !== user.userId) : [...chosen, user],
+    );
     setQuery("");
   };
   const offered = (found ?? []).filter(({ userId }) => userId !== me?.userId && !without?.has(userId));
@@ -56,7 +58,11 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
         <ul className={styles.chips} aria-label="Chosen">
           {chosen.map((user) => (
             <li key={user.userId}>
-              <button type="button" onClick={() => toggle(user)} aria-label={`Take out ${user.name ?? user.userId}`}>
+              <button
+                type="button"
+                onClick={() => toggle(user)}
+                aria-label={`Take out ${user.name ?? user.userId}`}
+              >
                 <Avatar id={user.userId} name={user.name ?? user.userId} size="s" />
                 {user.name ?? user.userId}
                 <Icon name="close" size={14} />
@@ -106,7 +112,9 @@ export function PeoplePicker({ chosen, onChange, without }: PeoplePickerProps) {
           </li>
         )}
         {found !== null && offered.length === 0 && !isNew && (
-          <li className={styles.nobody}>{name === "" ? "Nobody else is here yet." : "Nobody goes by that name."}</li>
+          <li className={styles.nobody}>
+            {name === "" ? "Nobody else is here yet." : "Nobody goes by that name."}
+          </li>
         )}
       </ul>
     </div>

@@ -53,7 +53,11 @@ export function ProfileDialog({ onClose }: { readonly onClose: () => void }) {
             {blocked.map((user) => (
               <li key={user.userId}>
                 <span>{user.name ?? user.userId}</span>
-                <button type="button" className={`${controls.button} ${controls.small}`} onClick={() => unblock(user)}>
+                <button
+                  type="button"
+                  className={`${controls.button} ${controls.small}`}
+                  onClick={() => unblock(user)}
+                >
                   Unblock
                 </button>
               </li>

@@ -44,7 +44,12 @@ export function Search({ onClose }: { readonly onClose: () => void }) {
         client.people.find(wanted).catch(() => ({ items: [] })),
       ]);
       if (!current) return;
-      setFound({ query: wanted, messages: messages.items, nextCursor: messages.nextCursor, people: people.items });
+      setFound({
+        query: wanted,
+        messages: messages.items,
+        nextCursor: messages.nextCursor,
+        people: people.items,
+      });
     }, PAUSE_MS);
     return () => {
       current = false;

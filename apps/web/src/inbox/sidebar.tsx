@@ -41,7 +41,11 @@ export function Sidebar({ onSignOut, isSearching, onSearching }: SidebarProps) {
         <>
           {showsArchive && (
             <div className={styles.section}>
-              <IconButton icon="back" label="Back to all conversations" onClick={() => setShowsArchive(false)} />
+              <IconButton
+                icon="back"
+                label="Back to all conversations"
+                onClick={() => setShowsArchive(false)}
+              />
               <h2>Archived</h2>
             </div>
           )}

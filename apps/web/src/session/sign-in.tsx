@@ -67,7 +67,11 @@ function ByName({ onSignIn }: Pick<SignInProps, "onSignIn">) {
             autoFocus
           />
         </label>
-        <button type="submit" className={`${controls.button} ${controls.primary}`} disabled={name.trim() === ""}>
+        <button
+          type="submit"
+          className={`${controls.button} ${controls.primary}`}
+          disabled={name.trim() === ""}
+        >
           Enter
         </button>
       </form>
@@ -87,8 +91,8 @@ function ByName({ onSignIn }: Pick<SignInProps, "onSignIn">) {
         </div>
       )}
       <p className={styles.hint}>
-        This server is in open mode: it believes everybody who reaches it. Open a second tab and enter under another
-        name to talk to yourself.
+        This server is in open mode: it believes everybody who reaches it. Open a second tab and enter under
+        another name to talk to yourself.
       </p>
     </>
   );
@@ -122,13 +126,17 @@ function ByToken({ onSignIn }: Pick<SignInProps, "onSignIn">) {
             rows={4}
           />
         </label>
-        <button type="submit" className={`${controls.button} ${controls.primary}`} disabled={token.trim() === ""}>
+        <button
+          type="submit"
+          className={`${controls.button} ${controls.primary}`}
+          disabled={token.trim() === ""}
+        >
           Sign in
         </button>
       </form>
       <p className={styles.hint}>
-        Your application signs you in by itself where it shows Parlance. Otherwise paste the token that it made for you;
-        it is kept until you close this tab.
+        Your application signs you in by itself where it shows Parlance. Otherwise paste the token that it
+        made for you; it is kept until you close this tab.
       </p>
     </>
   );

@@ -40,7 +40,11 @@ export function ConnectionBar() {
           : " You can go on reading and writing; what you send goes out when it is back."}
       </span>
       {(status === "waiting" || status === "ended") && (
-        <button type="button" className={`${controls.button} ${controls.small}`} onClick={() => client.start()}>
+        <button
+          type="button"
+          className={`${controls.button} ${controls.small}`}
+          onClick={() => client.start()}
+        >
           {seconds === null || status === "ended" ? "Try now" : `Try now (${seconds} s)`}
         </button>
       )}

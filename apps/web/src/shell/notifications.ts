@@ -33,13 +33,18 @@ function deserves(client: Client, { conversationId, mentions, type }: Message): 
   const conversation = client.get(`conversation:${conversationId}`);
   const me = client.get("me");
   if (notificationsState() !== "granted" || conversation === null || me === null) return false;
-  if (me.status === "dnd" || conversation.muted || conversation.level === "none" || type === "system") return false;
+  if (me.status === "dnd" || conversation.muted || conversation.level === "none" || type === "system")
+    return false;
   if (conversation.level === "mentions" && !mentions.includes(me.userId)) return false;
-  const isLooking = document.hasFocus() && !document.hidden && currentRoute().conversationId === conversationId;
+  const isLooking =
+    document.hasFocus() && !document.hidden && currentRoute().conversationId === conversationId;
   return !isLooking;
 }
 
-function show(client: Client, { conversationId, id, senderId, senderName, content, attachments }: Message): void {
+function show(
+  client: Client,
+  { conversationId, id, senderId, senderName, content, attachments }: Message,
+): void {
   const conversation = client.get(`conversation:${conversationId}`);
   const me = client.get("me");
   if (conversation === null || me === null) return;

@@ -33,7 +33,10 @@ export function Shell({ onSignOut }: { readonly onSignOut: () => void }) {
   openDrafts(me.userId);
   return (
     <NoticeProvider>
-      <div className={styles.shell} data-place={panel !== null ? "panel" : conversationId !== null ? "conversation" : "list"}>
+      <div
+        className={styles.shell}
+        data-place={panel !== null ? "panel" : conversationId !== null ? "conversation" : "list"}
+      >
         <ConnectionBar />
         <Sidebar onSignOut={onSignOut} isSearching={isSearching} onSearching={setSearching} />
         <main className={styles.main}>

@@ -9,7 +9,7 @@ const SHORTCUTS: readonly (readonly [string, string])[] = [
   ["Shift Enter", "New line"],
   ["↑ in an empty field", "Edit your last message"],
   ["Tab, ↑ / ↓", "Into the messages, and from one to the next"],
-  ["R, T, E, L, Del", "On a message: reply, open thread, react (emoji), edit, delete"],
+  ["R, T, L, E, Del", "On a message: reply, thread, 👍, edit, delete"],
   ["Esc", "Close the panel or the search; read everything"],
 ];
 

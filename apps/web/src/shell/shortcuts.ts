@@ -14,7 +14,7 @@ export function startShortcuts(client: Client, search: () => void): () => void {
       step(client, event.key === "ArrowDown" ? 1 : -1, event.shiftKey);
       return;
     }
-    if (event.key === "Escape" && !event.defaultPrevented) escape(client);
+    if (event.key === "Escape" && !event.defaultPrevented) stepBack(client);
   };
   window.addEventListener("keydown", hear);
   return () => window.removeEventListener("keydown", hear);
@@ -32,7 +32,7 @@ function step(client: Client, by: 1 | -1, unreadOnly: boolean): void {
   }
 }
 
-function escape(client: Client): void {
+function stepBack(client: Client): void {
   if (document.querySelector("[role=dialog], [role=menu]") !== null) return;
   const { conversationId, panel } = currentRoute();
   if (conversationId === null) return;

@@ -1,35 +1,8 @@
-import MarkdownIt from "markdown-it";
-import type Token from "markdown-it/lib/token.mjs";
 import { createElement, Fragment, memo, type ReactNode } from "react";
 import styles from "./markdown.module.css";
+import { type Block, type Inline, parseMarkup } from "./markup.ts";
 
-/**
- * The subset: emphasis, strike-through, code, quotes, lists, links. No HTML, no pictures (they would be fetched from
- * elsewhere), no headings or tables. What is written becomes elements of React's and never a piece of HTML.
- */
-const parser = new MarkdownIt("default", { html: false, linkify: true, breaks: true, typographer: false }).disable([
-  "image",
-  "heading",
-  "lheading",
-  "hr",
-  "table",
-  "reference",
-  "html_block",
-  "html_inline",
-  "entity",
-]);
-parser.linkify.set({ fuzzyEmail: false });
-parser.set({ maxNesting: 12 });
-
-const SAFE_SCHEMES: ReadonlySet<string> = new Set(["http:", "https:", "mailto:"]);
-
-/** An address that may be followed; null of any other. */
-export function safeHref(href: string): string | null {
-  const url = URL.parse(href);
-  return url !== null && SAFE_SCHEMES.has(url.protocol) ? url.href : null;
-}
-
-/** Who may be named in a text, by id. */
+/** What people are called, by id. */
 export type Names = ReadonlyMap<string, string>;
 
 interface MarkdownProps {
@@ -39,102 +12,90 @@ interface MarkdownProps {
   readonly myId: string;
 }
 
-const ONLY_EMOJI = /^(?:\p{RGI_Emoji}|\s){1,12}$/v;
+type Around = Omit<MarkdownProps, "text">;
 
+const ONLY_EMOJI = /^\s*(?:\p{RGI_Emoji}\s*){1,6}$/v;
+const TAGS = { strong: "strong", em: "em", del: "del" } as const;
+
+/** A message's text as elements of the page. */
 export const Markdown = memo(function Markdown({ text, mentioned, myId }: MarkdownProps) {
-  if (ONLY_EMOJI.test(text) && text.trim() !== "") return <p className={styles.emoji}>{text}</p>;
-  return <div className={styles.text}>{elementsOf(parser.parse(text, {}), { mentioned, myId })}</div>;
+  if (ONLY_EMOJI.test(text)) return <p className={styles.emoji}>{text}</p>;
+  return (
+    <div className={styles.text}>
+      {withKeys(parseMarkup(text), (one) => blockOf(one, { mentioned, myId }))}
+    </div>
+  );
 });
 
-interface Around {
-  readonly mentioned: Names;
-  readonly myId: string;
+/** Parts of one text: their places are all that tells them apart. */
+function withKeys<T>(parts: readonly T[], render: (part: T) => ReactNode): ReactNode {
+  return createElement(Fragment, null, ...parts.map(render));
 }
 
-const TAGS: Readonly<Record<string, string>> = {
-  paragraph: "p",
-  strong: "strong",
-  em: "em",
-  s: "del",
-  blockquote: "blockquote",
-  bullet_list: "ul",
-  ordered_list: "ol",
-  list_item: "li",
-};
-
-/** Walks the flat list of tokens, in which what opens is closed later. */
-function elementsOf(tokens: readonly Token[], around: Around): ReactNode[] {
-  const open: { readonly token: Token | null; readonly children: ReactNode[] }[] = [{ token: null, children: [] }];
-  for (const [i, token] of tokens.entries()) {
-    const top = open.at(-1) as { readonly children: ReactNode[] };
-    if (token.nesting === 1) open.push({ token, children: [] });
-    else if (token.nesting === -1 && open.length > 1) {
-      const { token: opener, children } = open.pop() as { token: Token; children: ReactNode[] };
-      open.at(-1)?.children.push(elementOf(opener, children, i));
-    } else top.children.push(<Fragment key={i}>{leafOf(token, around)}</Fragment>);
-  }
-  return open.flatMap(({ children }) => children);
-}
-
-function elementOf(token: Token, children: ReactNode[], key: number): ReactNode {
-  const name = token.type.replace(/_open$/, "");
-  if (name === "link") {
-    const href = safeHref(token.attrGet("href") ?? "");
-    if (href === null) return <Fragment key={key}>{children}</Fragment>;
-    return (
-      <a key={key} href={href} target="_blank" rel="noopener noreferrer nofollow ugc">
-        {children}
-      </a>
-    );
-  }
-  if (name === "paragraph" && token.hidden) return <Fragment key={key}>{children}</Fragment>;
-  const tag = TAGS[name];
-  if (tag === undefined) return <Fragment key={key}>{children}</Fragment>;
-  const start = token.attrGet("start");
-  return createElement(tag, { key, ...(start !== null && { start: Number(start) }) }, ...children);
-}
-
-function leafOf(token: Token, around: Around): ReactNode {
-  switch (token.type) {
-    case "inline":
-      return elementsOf(token.children ?? [], around);
-    case "text":
-      return withMentions(token.content, around);
-    case "code_inline":
-      return <code className={styles.code}>{token.content}</code>;
-    case "fence":
-    case "code_block":
+function blockOf(block: Block, around: Around): ReactNode {
+  switch (block.kind) {
+    case "paragraph":
+      return <p>{inlines(block.children, around)}</p>;
+    case "code":
       return (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must by the keyboard too
         <pre className={styles.block} tabIndex={0}>
-          <code>{token.content.replace(/\n$/, "")}</code>
+          <code>{block.text}</code>
         </pre>
       );
-    case "hardbreak":
-    case "softbreak":
+    case "quote":
+      return <blockquote>{withKeys(block.blocks, (one) => blockOf(one, around))}</blockquote>;
+    case "list": {
+      const items = withKeys(block.items, (item) => <li>{withKeys(item, (one) => tight(one, around))}</li>);
+      return block.start === null ? <ul>{items}</ul> : <ol start={block.start}>{items}</ol>;
+    }
+  }
+}
+
+/** In a list a paragraph is a line. */
+const tight = (block: Block, around: Around): ReactNode =>
+  block.kind === "paragraph" ? inlines(block.children, around) : blockOf(block, around);
+
+const inlines = (parts: readonly Inline[], around: Around): ReactNode =>
+  withKeys(parts, (part) => inlineElement(part, around));
+
+function inlineElement(part: Inline, around: Around): ReactNode {
+  switch (part.kind) {
+    case "text":
+      return withMentions(part.text, around);
+    case "code":
+      return <code className={styles.code}>{part.text}</code>;
+    case "break":
       return <br />;
+    case "link":
+      return (
+        <a href={part.href} target="_blank" rel="noopener noreferrer nofollow ugc">
+          {inlines(part.children, around)}
+        </a>
+      );
     default:
-      return token.content;
+      return createElement(TAGS[part.kind], null, inlines(part.children, around));
   }
 }
 
 /** `@[id]` and `@name` of those who are mentioned. */
 function withMentions(text: string, { mentioned, myId }: Around): ReactNode {
   if (mentioned.size === 0 || !text.includes("@")) return text;
-  const byWord = new Map([...mentioned].flatMap(([id, name]) => [[`@[${id}]`, id], [`@${name}`, id]]));
-  const words = [...byWord.keys()].toSorted((a, b) => b.length - a.length).map(escaped);
-  const lower = new Map([...byWord].map(([word, id]) => [word.toLowerCase(), id]));
-  let at = 0;
-  return text.split(new RegExp(`(${words.join("|")})`, "giu")).map((part, i) => {
-    at += part.length + 1;
-    const id = i % 2 === 1 ? lower.get(part.toLowerCase()) : undefined;
+  const ids = new Map(
+    [...mentioned].flatMap(([id, name]) =>
+      [`@[${id}]`, `@${name}`].map((word) => [word.toLowerCase(), id] as const),
+    ),
+  );
+  const words = [...ids.keys()].toSorted((a, b) => b.length - a.length).map(escaped);
+  return withKeys(text.split(new RegExp(`(${words.join("|")})`, "iu")), (part) => {
+    const id = ids.get(part.toLowerCase());
     if (id === undefined) return part;
     return (
-      <span key={at} className={styles.mention} data-me={id === myId}>
+      <span className={styles.mention} data-me={id === myId}>
         @{mentioned.get(id)}
       </span>
     );
   });
 }
 
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");

@@ -1,7 +1,15 @@
 import type { Conversation, Message, Timeline } from "@parlance/client";
 import { useClient, useMe } from "@parlance/client/react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { Icon } from "../design/icon.tsx";
 import type { Names } from "./markdown.tsx";
 import styles from "./message-list.module.css";
@@ -112,7 +120,9 @@ export function MessageList({
     const end = element.scrollTop + element.clientHeight;
     const item = virtual.getVirtualItems().findLast(({ start, size }) => start + Math.min(size, 40) <= end);
     const seen = item === undefined ? undefined : rows[item.index]?.message;
-    return seen?.state === "stored" ? seen : (rows.findLast(({ message }) => message.state === "stored")?.message ?? null);
+    return seen?.state === "stored"
+      ? seen
+      : (rows.findLast(({ message }) => message.state === "stored")?.message ?? null);
   }
 
   function focusRow(index: number): void {
@@ -121,7 +131,9 @@ export function MessageList({
     setActiveKey(row.message.key);
     virtual.scrollToIndex(index, { align: "auto" });
     requestAnimationFrame(() => {
-      scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] > article`)?.focus({ preventScroll: true });
+      scroller.current
+        ?.querySelector<HTMLElement>(`[data-index="${index}"] > article`)
+        ?.focus({ preventScroll: true });
     });
   }
 
@@ -144,12 +156,14 @@ export function MessageList({
     requestAnimationFrame(() => virtual.scrollToEnd());
   }
 
-  const stop = activeKey !== null && rows.some(({ message }) => message.key === activeKey) ? activeKey : rows.at(-1)?.message.key;
+  const stop =
+    activeKey !== null && rows.some(({ message }) => message.key === activeKey)
+      ? activeKey
+      : rows.at(-1)?.message.key;
 
   return (
     <div className={styles.frame}>
       <div className={styles.scroller} ref={scroller} onScroll={look}>
-        {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: keys are taken from the rows in it */}
         <section
           className={styles.sheet}
           style={{ height: virtual.getTotalSize() }}

@@ -15,7 +15,11 @@ export interface Row {
 const GROUP_MS = 5 * 60_000;
 
 /** @param unreadAfter messages of others behind this `seq` were unread when the conversation was opened; null: none */
-export function rowsOf(messages: readonly Message[], unreadAfter: number | null, myId: string): readonly Row[] {
+export function rowsOf(
+  messages: readonly Message[],
+  unreadAfter: number | null,
+  myId: string,
+): readonly Row[] {
   let marked = unreadAfter === null;
   return messages.map((message, i) => {
     const before = messages[i - 1];
@@ -23,7 +27,11 @@ export function rowsOf(messages: readonly Message[], unreadAfter: number | null,
     const isFirstUnread = !marked && message.seq > (unreadAfter as number) && message.senderId !== myId;
     if (isFirstUnread) marked = true;
     const startsGroup =
-      startsDay || isFirstUnread || before === undefined || !isSame(before, message) || message.parentId !== null;
+      startsDay ||
+      isFirstUnread ||
+      before === undefined ||
+      !isSame(before, message) ||
+      message.parentId !== null;
     return { message, startsDay, startsGroup, isFirstUnread };
   });
 }

@@ -1,0 +1,87 @@
+import type { Attachment, Message } from "@parlance/client";
+import { useClient } from "@parlance/client/react";
+import { useState } from "react";
+import { Icon } from "../design/icon.tsx";
+import { formatBytes } from "../design/time.ts";
+import styles from "./attachments.module.css";
+
+/** Pictures are shown no larger than this, in pixels. */
+const MAX_WIDTH = 400;
+const MAX_HEIGHT = 300;
+
+/** What browsers show by themselves; all else is for saving. */
+const SHOWN_TYPES: ReadonlySet<string> = new Set([
+  "image/png",
+  "image/jpeg",
+  "image/gif",
+  "image/webp",
+  "image/avif",
+]);
+
+export const isShown = ({ contentType, width, height }: Attachment): boolean =>
+  SHOWN_TYPES.has(contentType) && width !== null && height !== null;
+
+interface AttachmentsProps {
+  readonly message: Message;
+  readonly onOpenImage: (attachmentId: string) => void;
+}
+
+export function Attachments({ message, onOpenImage }: AttachmentsProps) {
+  const { attachments } = message;
+  if (attachments.length === 0) return null;
+  return (
+    <ul className={styles.attachments}>
+      {attachments.map((one) => (
+        <li key={one.id}>
+          {isShown(one) ? (
+            <Picture attachment={one} onOpen={() => onOpenImage(one.id)} />
+          ) : (
+            <FileLink attachment={one} />
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Its place is as large as it will be before it is there, so that nothing jumps. */
+function Picture({ attachment, onOpen }: { readonly attachment: Attachment; readonly onOpen: () => void }) {
+  const { files } = useClient();
+  const [isBroken, setBroken] = useState(false);
+  const { width, height, fileName, hasThumbnail } = attachment;
+  const scale = Math.min(1, MAX_WIDTH / (width ?? 1), MAX_HEIGHT / (height ?? 1));
+  const size = { width: Math.round((width ?? 1) * scale), height: Math.round((height ?? 1) * scale) };
+  if (isBroken) return <FileLink attachment={attachment} />;
+  return (
+    <button type="button" className={styles.picture} onClick={onOpen} aria-label={`Open ${fileName}`}>
+      <img
+        src={files.url(attachment, hasThumbnail ? "thumbnail" : "file")}
+        alt={fileName}
+        {...size}
+        loading="lazy"
+        onError={() => setBroken(true)}
+      />
+    </button>
+  );
+}
+
+export function FileLink({ attachment }: { readonly attachment: Attachment }) {
+  const { files } = useClient();
+  const { fileName, size } = attachment;
+  return (
+    <a
+      className={styles.file}
+      href={files.url(attachment)}
+      download={fileName}
+      target="_blank"
+      rel="noopener"
+    >
+      <Icon name="file" size={24} />
+      <span>
+        <b>{fileName}</b>
+        <small>{formatBytes(size)}</small>
+      </span>
+      <Icon name="download" size={18} />
+    </a>
+  );
+}
