@@ -1,4 +1,5 @@
-import { Client, indexedDbStorage, type TokenFunction } from "@parlance/client";
+import { Client, type TokenFunction } from "@parlance/client";
+import { indexedDbStorage } from "@parlance/client/storage";
 import { FACTS } from "../facts.ts";
 import { askEmbedder } from "./embedder.ts";
 
