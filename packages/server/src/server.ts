@@ -8,9 +8,12 @@ import { openBlobs } from "./adapters/blobs/open-blobs.ts";
 import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
 import { createFileIntake } from "./adapters/files/file-intake.ts";
 import { loadImages } from "./adapters/files/images.ts";
+import { createInProcessBuckets } from "./adapters/limits/in-process-buckets.ts";
+import { createRedisBuckets } from "./adapters/limits/redis-buckets.ts";
 import { createPoster, systemResolve } from "./adapters/outgoing/post.ts";
 import { createTargets } from "./adapters/outgoing/targets.ts";
 import { createInProcessPresence } from "./adapters/presence/in-process-presence.ts";
+import { openRedisPresence } from "./adapters/presence/redis-presence.ts";
 import { openRedisQueue } from "./adapters/queue/redis/redis-queue.ts";
 import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { namespaceOf } from "./adapters/redis/namespace.ts";
@@ -29,7 +32,7 @@ import type { Log } from "./core/ports/log.ts";
 import { StartupError } from "./core/ports/startup-error.ts";
 import { createPresence } from "./core/presence/presence.ts";
 import { createTyping } from "./core/presence/typing.ts";
-import { createRateLimit } from "./core/rate-limits.ts";
+import { createRateLimit, NO_LIMIT, type RateLimit } from "./core/rate-limits.ts";
 import { Recent } from "./core/recent.ts";
 import { createMessageIndexer } from "./core/search/index-messages.ts";
 import { createStandings } from "./core/standings.ts";
@@ -179,11 +182,16 @@ async function startOver(
     watch: {
       conversationChanged: (id) => standings.forget(id),
       userChanged: (id) => users.forget(id),
+      typingHeard: (signal) => typing.heard(signal),
     },
     onLost: () => sweep.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one")),
   });
+  const registry =
+    shared === null
+      ? createInProcessPresence()
+      : openRedisPresence({ ...shared, nodeId, log, random: Math.random });
   const presence = createPresence({
-    registry: createInProcessPresence(),
+    registry,
     users: store.users,
     people: store.people,
     bus,
@@ -193,7 +201,9 @@ async function startOver(
     now,
     log,
   });
-  const typing = createTyping(bus, config.typingTtlSeconds * 1_000, elapsed);
+  const typing = createTyping(bus, config.typingTtlSeconds * 1_000, elapsed, (signal) =>
+    hub.tellTyping(signal),
+  );
   const blobs = await openBlobs({
     url: config.blobsUrl,
     dataDir,
@@ -214,13 +224,13 @@ async function startOver(
     standings,
     presence,
     typing,
-    messageLimit: createRateLimit(config.rateLimitMessages, elapsed),
-    reactionLimit: createRateLimit(config.rateLimitReactions, elapsed),
+    messageLimit: limitOf("messages", config.rateLimitMessages, shared),
+    reactionLimit: limitOf("reactions", config.rateLimitReactions, shared),
     attachments: store.attachments,
     search: store.search,
     blobs,
     intake: createFileIntake({ directory: join(dataDir, "uploads"), images: await loadImages(log) }),
-    uploadLimit: createRateLimit(config.rateLimitUploads, elapsed),
+    uploadLimit: limitOf("uploads", config.rateLimitUploads, shared),
     fileLimits: { maxBytes: maxFileBytes, allowedTypes: config.allowedFileTypes },
     contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
     maxParticipants: config.maxParticipants,
@@ -353,6 +363,7 @@ async function startOver(
       await writer.drain();
       await new Promise((done) => setTimeout(done, FLUSH_MS));
       bot?.stop();
+      await registry.leave();
       for (const dialect of dialects) await dialect.drain();
       await closed;
       typing.close();
@@ -364,7 +375,7 @@ async function startOver(
       await indexer.stop();
       await told;
       await poster.close();
-      await shared?.nodes.leave();
+      await shared?.nodes.leave("for others to clear up");
       shared?.redis.close();
       await store.close();
       await embedded?.stop();
@@ -395,6 +406,18 @@ async function tokenKeys(config: Config, dataDir: string) {
   if (config.jwtJwksUrl !== null) return { jwksUrl: config.jwtJwksUrl };
   await mkdir(dataDir, { recursive: true });
   return { secret: await readOrMakeOpenSecret(dataDir) };
+}
+
+function limitOf(
+  name: string,
+  perMinute: number | null,
+  shared: { readonly redis: Redis; readonly prefix: string } | null,
+): RateLimit {
+  if (perMinute === null) return NO_LIMIT;
+  const own = createInProcessBuckets(perMinute, elapsed);
+  if (shared === null) return createRateLimit(perMinute, own);
+  const key = `${shared.prefix}limit:${name}`;
+  return createRateLimit(perMinute, createRedisBuckets(shared.redis, key, perMinute, own, elapsed));
 }
 
 /** What all that is kept in Redis shares: one connection, and the list of processes that are alive. */

@@ -1,4 +1,4 @@
-import type { EntrySignal, Signal } from "@parlance/protocol/events.ts";
+import type { EntrySignal, Signal, TypingSignal } from "@parlance/protocol/events.ts";
 import { createGather } from "../core/gather.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
 import type { Log } from "../core/ports/log.ts";
@@ -25,6 +25,7 @@ export interface HubOptions {
   readonly watch?: {
     readonly conversationChanged: (conversationId: number) => void;
     readonly userChanged: (userId: string) => void;
+    readonly typingHeard: (signal: TypingSignal) => void;
   };
 }
 
@@ -202,6 +203,7 @@ export class Hub {
       if (item.kind === "events") this.#channels.get(item.conversationId)?.receive(item.events);
       else if (item.kind === "signal") {
         this.#channels.get(item.conversationId)?.signal(item.signal, item.except);
+        if (item.signal.type === "typing") this.#options.watch?.typingHeard(item.signal);
       } else if (item.kind === "presence") {
         this.#tellPresence(item);
       } else if (item.kind === "personal") {
@@ -214,6 +216,11 @@ export class Hub {
         });
       }
     }
+  }
+
+  /** To this node's sessions alone, but for the typist's. */
+  tellTyping(signal: TypingSignal): void {
+    this.#channels.get(signal.conversationId)?.signal(signal, signal.userId);
   }
 
   /** To each once who shares one of the conversations. */

@@ -33,7 +33,7 @@ export function presenceContract(name: string, open: () => Promise<PresenceScene
       await one.opened("ann", "s1", null);
       await other.opened("bob", "s2", null);
       await other.opened("cyd", "s3", null);
-      await one.closed("cyd", "s3");
+      await other.closed("cyd", "s3");
       for (const registry of scene.registries) {
         const online = await registry.online(["ann", "bob", "cyd", "dan"]);
         expect(new Set(online.keys())).toEqual(new Set(["ann", "bob"]));

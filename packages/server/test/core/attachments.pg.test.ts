@@ -5,6 +5,7 @@ import type { SendMessage } from "@parlance/protocol/commands.ts";
 import type { Attachment } from "@parlance/protocol/model.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDirectoryBlobs } from "../../src/adapters/blobs/directory-blobs.ts";
+import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buckets.ts";
 import { startAttachmentSweep } from "../../src/core/attachments/sweep-attachments.ts";
 import type { Door } from "../../src/core/door.ts";
 import { BlobError, type Blobs } from "../../src/core/ports/blobs.ts";
@@ -227,7 +228,12 @@ test("a file whose bytes could not be kept is not there, and leaves nothing", as
 });
 
 test("limits: so many a minute, so many that wait, only some types", async () => {
-  const limited = openDoor(node, { uploadLimit: createRateLimit(2, () => 0) });
+  const limited = openDoor(node, {
+    uploadLimit: createRateLimit(
+      2,
+      createInProcessBuckets(2, () => 0),
+    ),
+  });
   await upload("carl", "x", limited);
   await upload("carl", "x", limited);
   await expect(upload("carl", "x", limited)).rejects.toMatchObject({ code: "rate_limited" });

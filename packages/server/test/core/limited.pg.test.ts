@@ -1,5 +1,6 @@
 import type { OpenConversation } from "@parlance/protocol/commands.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buckets.ts";
 import { createRateLimit } from "../../src/core/rate-limits.ts";
 import { asUser, openDoor } from "../support/door.ts";
 import { startNode, type WritingNode } from "../support/node.ts";
@@ -18,7 +19,13 @@ afterAll(async () => {
 });
 
 /** A door through which a user may go so often. */
-const limitedTo = (times: number) => openDoor(node, { messageLimit: createRateLimit(times, () => 0) });
+const limitedTo = (times: number) =>
+  openDoor(node, {
+    messageLimit: createRateLimit(
+      times,
+      createInProcessBuckets(times, () => 0),
+    ),
+  });
 const limited = { code: "rate_limited", retryAfter: expect.any(Number) };
 const opening = (userIds: readonly string[], over: Partial<OpenConversation> = {}): OpenConversation => ({
   type: "open-conversation",

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buckets.ts";
 import type { Door } from "../../src/core/door.ts";
 import { createRateLimit } from "../../src/core/rate-limits.ts";
 import { asUser, openDoor } from "../support/door.ts";
@@ -58,7 +59,7 @@ test("the conversation of two is one, whoever begins, however many at once; of o
 });
 
 test("who named nobody sends as anybody, and a sender's limit is the sender's", async () => {
-  const strict = openDoor(node, { messageLimit: createRateLimit(2, Date.now) });
+  const strict = openDoor(node, { messageLimit: createRateLimit(2, createInProcessBuckets(2, Date.now)) });
   const service = { userId: null, name: null, rights: "service", expiresAt: null } as const;
   for (const _ of upTo(5)) await strict.execute(service, message("fay", "gus"));
   await strict.execute(asUser("fay"), message("fay", "gus", "x", "k"));

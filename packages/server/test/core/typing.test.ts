@@ -1,3 +1,4 @@
+import type { TypingSignal } from "@parlance/protocol/events.ts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { createTyping, type Typing } from "../../src/core/presence/typing.ts";
@@ -7,10 +8,13 @@ const TTL_MS = 5_000;
 let typing: Typing;
 /** What was told of ann in conversation 1, and when. */
 let told: [number, boolean][];
+/** What was told on this node alone. */
+let here: TypingSignal[];
 
 beforeEach(async () => {
   vi.useFakeTimers({ now: 0 });
   told = [];
+  here = [];
   const bus = createInProcessBus();
   await bus.subscribe("conversation:1");
   bus.listen({
@@ -23,7 +27,7 @@ beforeEach(async () => {
     },
     lost() {},
   });
-  typing = createTyping(bus, TTL_MS, Date.now);
+  typing = createTyping(bus, TTL_MS, Date.now, (signal) => here.push(signal));
 });
 afterEach(() => {
   expect(vi.getTimerCount()).toBe(0);
@@ -105,4 +109,25 @@ test("who was not typing has nothing to end", () => {
   say(false, 0);
   end();
   expect(told).toEqual([]);
+});
+
+test("who types on a node that ends has stopped a while later; who is said to have stopped has", () => {
+  const heard = (userId: string, is: boolean): void =>
+    typing.heard({ type: "typing", conversationId: 2, userId, userName: userId, typing: is });
+  heard("bob", true);
+  heard("cyd", true);
+  vi.advanceTimersByTime(4_000);
+  heard("bob", true);
+  heard("cyd", false);
+  vi.advanceTimersByTime(6_000);
+  expect(here).toEqual([]);
+  end();
+  expect(here).toEqual([
+    { type: "typing", conversationId: 2, userId: "bob", userName: "bob", typing: false },
+  ]);
+  // One's own come back by the bus as well.
+  say(true, 100_000);
+  typing.heard({ type: "typing", conversationId: 1, userId: "ann", userName: "Ann", typing: true });
+  end();
+  expect(here).toHaveLength(1);
 });

@@ -40,7 +40,7 @@ beforeAll(async () => {
     noteDelivered() {},
     nodeId: "n",
     onLost() {},
-    watch: { conversationChanged: standings.forget, userChanged: users.forget },
+    watch: { conversationChanged: standings.forget, userChanged: users.forget, typingHeard() {} },
   });
   sweep = startSweep({
     hub,

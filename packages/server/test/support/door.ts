@@ -11,7 +11,7 @@ import { createDoor, type Door } from "../../src/core/door.ts";
 import type { Parts } from "../../src/core/parts.ts";
 import { createPresence } from "../../src/core/presence/presence.ts";
 import { createTyping } from "../../src/core/presence/typing.ts";
-import { createRateLimit } from "../../src/core/rate-limits.ts";
+import { NO_LIMIT } from "../../src/core/rate-limits.ts";
 import { Recent } from "../../src/core/recent.ts";
 import { createStandings } from "../../src/core/standings.ts";
 import { createUserDirectory } from "../../src/core/users/user-directory.ts";
@@ -50,14 +50,14 @@ export function openDoor(
       now: Date.now,
       log: silentLog,
     }),
-    typing: createTyping(bus, 5_000, Date.now),
-    messageLimit: createRateLimit(null, Date.now),
-    reactionLimit: createRateLimit(null, Date.now),
+    typing: createTyping(bus, 5_000, Date.now, () => {}),
+    messageLimit: NO_LIMIT,
+    reactionLimit: NO_LIMIT,
     attachments: store.attachments,
     search: store.search,
     blobs: createDirectoryBlobs(join(tmpdir(), "pl-blobs")),
     intake: createFileIntake({ directory: join(tmpdir(), "pl-uploads"), images: null }),
-    uploadLimit: createRateLimit(null, Date.now),
+    uploadLimit: NO_LIMIT,
     fileLimits: { maxBytes: 1024 * 1024, allowedTypes: [] },
     contentLimits: { maxLength: 10_000, maxMetadataBytes: 8_192 },
     maxParticipants: 100,

@@ -46,7 +46,7 @@ export async function joinQueue(
     die: () => redis.close(),
     async close() {
       await queue.close();
-      await nodes.leave();
+      await nodes.leave("all is cleared up");
       redis.close();
     },
   };

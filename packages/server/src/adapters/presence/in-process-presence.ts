@@ -31,5 +31,7 @@ export function createInProcessPresence(): PresenceRegistry {
       }
       return online;
     },
+    onGone() {},
+    async leave() {},
   };
 }

@@ -12,15 +12,26 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 return {known and 1 or 0, redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf'),
-  redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)}`);
+  redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now, 'WITHSCORES')}`);
+
+/** Keys: nodes. Arguments: who. From now on it is dead. */
+const END = script(`
+local time = redis.call('TIME')
+return redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) - 1, ARGV[1])`);
 
 export interface Beat {
   /** All processes that are alive, this one among them, in an order that is the same for all. */
   readonly live: readonly string[];
   /** Those that have ended without a word and whose things nobody has cleared up yet. */
-  readonly dead: readonly string[];
+  readonly dead: readonly DeadNode[];
   /** Redis had forgotten this process, or has just met it: what it had said there may be gone. */
   readonly wasUnknown: boolean;
+}
+
+export interface DeadNode {
+  readonly nodeId: string;
+  /** When it said last that it is alive, or that it ends; epoch ms by Redis's clock. */
+  readonly seenAt: number;
 }
 
 /** Which processes are alive, by what each says of itself every two seconds. */
@@ -29,8 +40,8 @@ export interface Nodes {
   onBeat(listener: (beat: Beat) => void): void;
   /** What a dead one has left is cleared up. */
   forget(nodeId: string): Promise<void>;
-  /** Ends well: nothing of it has to be cleared up. */
-  leave(): Promise<void>;
+  /** Takes this one out of the living, at once. */
+  leave(what: "all is cleared up" | "for others to clear up"): Promise<void>;
 }
 
 export function joinNodes(redis: Redis, prefix: string, nodeId: string, log: Log): Nodes {
@@ -43,8 +54,8 @@ export function joinNodes(redis: Redis, prefix: string, nodeId: string, log: Log
   const beat = async (): Promise<void> => {
     try {
       const answer = await redis.run(BEAT, [key], [nodeId, String(LEASE_MS)]);
-      const [known, live, dead] = answer as [number, string[], string[]];
-      const told: Beat = { live: live.toSorted(), dead, wasUnknown: known === 0 };
+      const [known, live, dead] = answer as [number, string[], unknown[]];
+      const told: Beat = { live: live.toSorted(), dead: deadNodes(dead), wasUnknown: known === 0 };
       for (const listener of listeners) listener(told);
     } catch (error) {
       log.debug({ error }, "Redis was not told that this process is alive");
@@ -68,11 +79,24 @@ export function joinNodes(redis: Redis, prefix: string, nodeId: string, log: Log
     async forget(dead) {
       await redis.send(key, ["ZREM", key, dead]);
     },
-    async leave() {
+    async leave(what) {
       left = true;
       if (timer !== null) clearTimeout(timer);
       await beating;
-      await redis.send(key, ["ZREM", key, nodeId]).catch(() => {});
+      await (what === "all is cleared up"
+        ? redis.send(key, ["ZREM", key, nodeId])
+        : redis.run(END, [key], [nodeId])
+      ).catch(() => {});
     },
   };
+}
+
+/** A node and its score in turn. */
+function deadNodes(answer: readonly unknown[]): readonly DeadNode[] {
+  const flat = answer.flat();
+  const dead: DeadNode[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    dead.push({ nodeId: String(flat[i]), seenAt: Math.min(Number(flat[i + 1]), Date.now()) });
+  }
+  return dead;
 }

@@ -58,6 +58,12 @@ const CONTACTS = `select distinct q.user_id collate "C" as id from participants 
     and ($3::text is null or q.user_id collate "C" > $3)
   order by 1 limit $4`;
 
+const SMALL = `select u.id as "userId", array(
+    select p.conversation_id from participants p join conversations c on c.id = p.conversation_id
+    where p.user_id = u.id and p.left_seq is null and c.participant_count <= $2
+    order by p.conversation_id limit $3) as "conversationIds"
+  from unnest($1::text[]) as u (id)`;
+
 /** Statements: here, and the functions of the migration people_and_groups. */
 export function createPeopleStore(query: Query): PeopleStore {
   return {
@@ -114,6 +120,14 @@ export function createPeopleStore(query: Query): PeopleStore {
     async acquainted(userId, otherIds, maxParticipants) {
       const rows = await query<{ id: string }>(ACQUAINTED, [userId, otherIds, maxParticipants]);
       return new Set(rows.map(({ id }) => id));
+    },
+    async smallConversations(userIds, { maxParticipants, limit }) {
+      const rows = await query<{ userId: string; conversationIds: number[] }>(SMALL, [
+        userIds,
+        maxParticipants,
+        limit,
+      ]);
+      return new Map(rows.map((row) => [row.userId, row.conversationIds]));
     },
     async contacts(userId, { maxParticipants, after, limit }) {
       const rows = await query<{ id: string }>(CONTACTS, [userId, maxParticipants, after, limit]);

@@ -31,7 +31,7 @@ export async function uploadAttachment(
   const uploaderId = actingUser(caller);
   const fileName = cleanFileName(command.fileName);
   await users.arrive(caller);
-  uploadLimit.take(caller);
+  await uploadLimit.take(caller);
   if ((await attachments.countUnused(uploaderId, MAX_UNUSED)) >= MAX_UNUSED) {
     throw new Refusal("rate_limited", `${MAX_UNUSED} files wait to be sent: send some of them first`, 60);
   }

@@ -53,7 +53,7 @@ export async function openConversation(
     if (refusal !== null) throw refusal;
   }
   // Before people are met: that may make them.
-  parts.messageLimit.take(caller);
+  await parts.messageLimit.take(caller);
   await parts.users.meet(caller, people);
   const base = await blank(parts);
   const opened = await open(

@@ -22,7 +22,7 @@ export async function editMessage(
   const by = actingUser(caller);
   // Whether it may be empty hangs on the message.
   checkContent(content, parts.contentLimits, true);
-  parts.messageLimit.take(caller);
+  await parts.messageLimit.take(caller);
   let mentions: readonly string[] | undefined;
   const done = await changeUnderPolicy(
     parts,
@@ -74,7 +74,7 @@ export async function pinMessage(
 ): Promise<MessageChanged> {
   const { conversationId, messageId, pin } = command;
   const by = actingUser(caller);
-  parts.reactionLimit.take(caller);
+  await parts.reactionLimit.take(caller);
   const done = await changeUnderPolicy(
     parts,
     conversationId,

@@ -19,7 +19,7 @@ export async function react(
   const by = actingUser(caller);
   const emoji = normalEmoji(command.emoji);
   if (emoji === null) throw new Refusal("invalid", "emoji must be one emoji");
-  parts.reactionLimit.take(caller);
+  await parts.reactionLimit.take(caller);
   const byName = await parts.users.arrive(caller);
   const { message, changed, added } = await changeUnderPolicy(
     parts,

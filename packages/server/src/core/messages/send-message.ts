@@ -108,7 +108,8 @@ export async function giveDraft<Kept extends { readonly duplicate: boolean }>(
   }
   let paid = true;
   try {
-    parts.messageLimit.take(caller);
+    const taking = parts.messageLimit.take(caller);
+    if (taking !== undefined) await taking;
   } catch (refusal) {
     if (!(await isRepeat(parts, command))) throw refusal;
     paid = false;

@@ -52,6 +52,11 @@ export interface PeopleStore {
     otherIds: readonly string[],
     maxParticipants: number | null,
   ): Promise<ReadonlySet<string>>;
+  /** For each of these users conversations of up to so many people, so many at most, always the same. */
+  smallConversations(
+    userIds: readonly string[],
+    wish: { readonly maxParticipants: number; readonly limit: number },
+  ): Promise<ReadonlyMap<string, readonly number[]>>;
   /** The ids, in byte order, of those who share a conversation of up to so many people with the user, who is not among them. */
   contacts(
     userId: string,

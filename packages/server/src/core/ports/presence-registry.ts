@@ -12,4 +12,14 @@ export interface PresenceRegistry {
   closed(userId: string, sessionId: string): Promise<boolean>;
   /** Those of the users who have a connection, each with the type of device that was said last of one that is open. */
   online(userIds: readonly string[]): Promise<ReadonlyMap<string, string | null>>;
+  /**
+   * Called with users whose last connections went with a node that has ended, on one node and once, and with when that
+   * node was heard of last (epoch ms).
+   */
+  onGone(listener: (userIds: readonly string[], seenAt: number) => void): void;
+  /**
+   * From here on nothing that closes here is the last of its user: this node ends, and others see to those of its users
+   * who do not come to them. Where there are no others nothing changes.
+   */
+  leave(): Promise<void>;
 }

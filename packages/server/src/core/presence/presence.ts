@@ -88,7 +88,7 @@ interface News {
 export function createPresence(options: {
   readonly registry: PresenceRegistry;
   readonly users: Pick<UserStore, "find" | "setStatus" | "setLastSeen">;
-  readonly people: Pick<PeopleStore, "barredFrom" | "acquainted">;
+  readonly people: Pick<PeopleStore, "barredFrom" | "acquainted" | "smallConversations">;
   readonly bus: Pick<Bus, "publish">;
   /** The conversations of a user of this node that are small enough to hear of presence. */
   readonly audienceOf: (userId: string) => readonly number[];
@@ -107,6 +107,21 @@ export function createPresence(options: {
   const barredFrom = createGather((ids: readonly string[]) => people.barredFrom(ids));
   const stateOf = createGather((ids: readonly string[]) => read(ids));
   const working = new Set<Promise<void>>();
+  registry.onGone((userIds, seenAt) =>
+    work(async () => {
+      const dueAt = now() + OFFLINE_DELAY_MS;
+      const audiences = await people.smallConversations(userIds, {
+        maxParticipants: options.maxAudience,
+        limit: MAX_TOLD_IN,
+      });
+      for (const userId of userIds) {
+        // Who is here again has not gone; what this node knows of who has just gone is newer.
+        if (known.get(userId)?.devices.size || leaving.has(userId)) continue;
+        leaving.set(userId, { dueAt, seenAt, audience: audiences.get(userId) ?? [] });
+      }
+      if (timer === null) arm();
+    }),
+  );
 
   // All is asked at the last moment: who has gone or was blocked while this was held back is not told.
   const pace = createPace<News>(TOLD_EVERY_MS, ({ isHere, audience, anyway }, userId) =>

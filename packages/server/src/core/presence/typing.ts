@@ -1,4 +1,6 @@
+import type { TypingSignal } from "@parlance/protocol/events.ts";
 import type { Bus } from "../ports/bus.ts";
+import { createFreshness } from "./freshness.ts";
 
 /**
  * That somebody types, and that they no longer do, are each told at most so often: clients say it with every key
@@ -13,6 +15,8 @@ export interface Typing {
     user: { readonly id: string; readonly name: string | null },
     typing: boolean,
   ): void;
+  /** What came by the bus. Who types on a node that ends in the middle of it is taken to have stopped, here. */
+  heard(signal: TypingSignal): void;
   close(): void;
 }
 
@@ -30,9 +34,32 @@ interface Typist {
   timer: NodeJS.Timeout | null;
 }
 
-/** @param now a clock that never goes back, in milliseconds */
-export function createTyping(bus: Pick<Bus, "publish">, ttlMs: number, now: () => number): Typing {
+/** A node that lives has said of a typist that they go on, or no longer do, by so much after their time. */
+const GRACE_MS = 2_000;
+
+/**
+ * @param tellHere tells those who listen to the conversation on this node, but for the typist
+ * @param now a clock that never goes back, in milliseconds
+ */
+export function createTyping(
+  bus: Pick<Bus, "publish">,
+  ttlMs: number,
+  now: () => number,
+  tellHere: (signal: TypingSignal) => void,
+): Typing {
   const typists = new Map<string, Typist>();
+  /** Those of other nodes who type. */
+  const foreign = new Map<string, TypingSignal>();
+  const freshness = createFreshness<string>(
+    ttlMs + GRACE_MS,
+    (key) => {
+      const signal = foreign.get(key);
+      foreign.delete(key);
+      if (signal !== undefined) tellHere({ ...signal, typing: false });
+    },
+    now,
+  );
+  const keyOf = (conversationId: number, userId: string): string => `${conversationId} ${userId}`;
 
   const tell = ({ conversationId, userId, userName, told }: Typist): void =>
     bus.publish([
@@ -69,7 +96,7 @@ export function createTyping(bus: Pick<Bus, "publish">, ttlMs: number, now: () =
 
   return {
     set(conversationId, { id: userId, name: userName }, types) {
-      const key = `${conversationId} ${userId}`;
+      const key = keyOf(conversationId, userId);
       let typist = typists.get(key);
       if (typist === undefined) {
         if (!types) return;
@@ -91,7 +118,16 @@ export function createTyping(bus: Pick<Bus, "publish">, ttlMs: number, now: () =
       if (types) typist.until = now() + ttlMs;
       settle(key, typist, true);
     },
+    heard(signal) {
+      const key = keyOf(signal.conversationId, signal.userId);
+      if (signal.typing && !typists.has(key)) {
+        foreign.set(key, signal);
+        freshness.touch(key);
+      } else if (foreign.delete(key)) freshness.forget(key);
+    },
     close() {
+      freshness.close();
+      foreign.clear();
       for (const { timer } of typists.values()) if (timer !== null) clearTimeout(timer);
       typists.clear();
     },
