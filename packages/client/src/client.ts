@@ -62,8 +62,9 @@ export class Client {
   readonly #apply: Apply;
   readonly #connection: LiveConnection;
   #clockOffsetMs = 0;
-  #identified: Promise<void> | null = null;
+  readonly #identified = Promise.withResolvers<void>();
   #storageFails = false;
+  #restored: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -71,7 +72,9 @@ export class Client {
     const { token, user, storage = memoryStorage() } = options;
     if (token === undefined && user === undefined)
       throw new TypeError("A client needs a token function or a user");
-    this.#tokens = new TokenSource(token ?? openModeToken(url, user as string, options.name));
+    this.#tokens = new TokenSource(token ?? openModeToken(url, user as string, options.name), () =>
+      this.#identify(),
+    );
     this.#storage = storage;
     const rest = new Rest(url, this.#tokens);
     const state = new State({
@@ -80,7 +83,8 @@ export class Client {
       pending: (conversationId, parentId) => this.#outbox.of(conversationId, parentId),
     });
     this.#state = state;
-    if (user !== undefined) state.setMe({ userId: user, name: options.name ?? null });
+    if (token === undefined) state.setMe({ userId: user as string, name: options.name ?? null });
+    this.#identify();
     this.#clocks = new Clocks((conversationId, gap) => {
       this.#events.emit("gap", { conversationId, ...gap });
       this.#background(this.messages.fill(conversationId, gap.afterSeq, gap.beforeSeq));
@@ -95,7 +99,8 @@ export class Client {
         return stored;
       },
       failed: (message, error) => this.#events.emit("message.failed", { message, error }),
-      keep: (message) => this.#keep(() => storage.set(this.#keyOf(message.key), JSON.stringify(message))),
+      keep: (message) =>
+        this.#keep(() => storage.set(this.#keyOf(message.key), JSON.stringify(message)), true),
       forget: (key) => this.#keep(() => storage.delete(this.#keyOf(key))),
       me: () => state.me,
     });
@@ -135,14 +140,13 @@ export class Client {
       connection,
       outbox: this.#outbox,
       now: () => this.#now(),
-      identified: () => this.#identify(),
+      identified: () => this.#tokens.get(),
     });
     this.conversations = new Conversations({
       state,
       rest,
       connection,
       apply: this.#apply,
-      identified: () => this.#identify(),
       problem: (error) => this.#problem(error),
     });
     this.people = new People({ state, rest, connection });
@@ -153,7 +157,7 @@ export class Client {
   start(): void {
     globalThis.addEventListener?.("online", this.#online);
     globalThis.addEventListener?.("offline", this.#offline);
-    void this.#restore();
+    this.#restored ??= this.#restore();
     this.#connection.happen("start");
   }
 
@@ -188,7 +192,6 @@ export class Client {
   readonly #offline = (): void => this.#connection.happen("offline");
 
   #entered(status: ConnectionStatus): void {
-    if (status === "connecting") void this.#identify();
     if (status !== "live") {
       this.#outbox.live(false);
       if (status === "waiting" || status === "idle" || status === "ended") this.#state.forgetSignals();
@@ -210,35 +213,28 @@ export class Client {
   }
 
   /** Who one is, from the token. */
-  #identify(): Promise<void> {
-    this.#identified ??= this.#tokens.get().then(
-      () => {
-        this.#state.setMe({
-          userId: this.#tokens.userId ?? "",
-          name: this.#state.me?.name ?? this.#tokens.name,
-        });
-      },
-      (error: unknown) => {
-        this.#identified = null;
-        throw error;
-      },
-    );
-    return this.#identified;
+  #identify(): void {
+    const { userId, name } = this.#tokens;
+    if (userId !== null && this.#state.me === null) this.#state.setMe({ userId, name });
+    if (this.#state.me !== null) this.#identified.resolve();
   }
 
+  /** What an earlier run has not sent. */
   async #restore(): Promise<void> {
+    let kept: readonly string[] = [];
     try {
-      const kept = await this.#storage.list(this.#keyOf(""));
-      this.#outbox.restore(kept.map((text) => JSON.parse(text) as QueuedMessage));
+      await this.#identified.promise;
+      kept = await this.#storage.list(this.#keyOf(""));
     } catch (error) {
       this.#cannotKeep(error);
     }
+    this.#outbox.restore(kept.map((text) => JSON.parse(text) as QueuedMessage));
   }
 
-  #keep(work: () => Promise<void> | void): void {
+  #keep(work: () => Promise<void> | void, isProof = false): void {
     Promise.try(work).then(
       () => {
-        this.#storageFails = false;
+        if (isProof) this.#storageFails = false;
       },
       (error: unknown) => this.#cannotKeep(error),
     );

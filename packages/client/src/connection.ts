@@ -82,7 +82,8 @@ export class LiveConnection {
   #heardSince = true;
   #token = "";
   #refused: string | undefined;
-  #isTokenNew = false;
+  /** How often the server did not know who this is, since it last did. */
+  #refusals = 0;
   #lastCode = 0;
   #heartbeatMs = 0;
   /** Where to resume from: what was told so far. */
@@ -152,7 +153,7 @@ export class LiveConnection {
     } else if (status === "live") {
       this.#watch();
       this.reason = null;
-      this.#isTokenNew = false;
+      this.#refusals = 0;
       this.#goodTimer = setTimeout(() => {
         this.#attempt = 0;
       }, GOOD_AFTER_MS);
@@ -167,10 +168,8 @@ export class LiveConnection {
 
   async #authorize(): Promise<void> {
     const { tokens } = this.#parts;
-    const held = tokens.current;
     try {
       this.#token = this.#refused === undefined ? await tokens.get() : await tokens.renew(this.#refused);
-      this.#isTokenNew = this.#refused !== undefined || held !== this.#token;
       this.#refused = undefined;
       this.happen("token");
     } catch (error) {
@@ -193,9 +192,9 @@ export class LiveConnection {
       if (socket !== this.#socket) return;
       this.#socket = null;
       this.#lost(code, reason);
-      const after = AFTER[code as CloseCode] ?? "dropped";
       if (code === UNAUTHENTICATED) this.#refused = this.#token;
-      this.happen(code === UNAUTHENTICATED && this.#isTokenNew ? "rejected" : after);
+      const isAgain = code === UNAUTHENTICATED && ++this.#refusals > 1;
+      this.happen(isAgain ? "rejected" : (AFTER[code as CloseCode] ?? "dropped"));
     });
   }
 

@@ -33,8 +33,6 @@ export interface ConversationsParts {
   readonly rest: Rest;
   readonly connection: LiveConnection;
   readonly apply: Apply;
-  /** Resolves when it is known who one is. */
-  readonly identified: () => Promise<unknown>;
   readonly problem: (error: ClientError) => void;
 }
 

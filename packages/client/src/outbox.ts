@@ -5,6 +5,8 @@ import type { Attachment, Message, ParentPreview } from "./model.ts";
 
 /** Messages that may wait at once. */
 const MAX_QUEUED = 1_000;
+/** Of different conversations, at once: who comes back with many must not flood the server. */
+const MAX_UNDER_WAY = 8;
 
 export type Ack = ServerEvents["message.ack"];
 
@@ -51,7 +53,9 @@ export class Outbox {
   /** Conversations of which a message is under way, or waits for its next attempt. */
   readonly #busy = new Set<string>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  #underWay = 0;
   #isLive = false;
+  #isRestored = false;
   #order = 0;
 
   constructor(parts: OutboxParts) {
@@ -76,18 +80,22 @@ export class Outbox {
     const entry = this.#put(queued);
     this.#parts.keep(queued);
     this.#changed(message.conversationId);
-    this.#pump(message.conversationId);
+    this.#pump();
     return entry.settled.promise;
   }
 
-  /** What an earlier run has left. */
+  /** What an earlier run has left goes before all else. Nothing is sent until this was called. */
   restore(messages: readonly QueuedMessage[]): void {
+    const later = [...this.#entries];
+    this.#entries.clear();
     for (const message of messages.toSorted((a, b) => a.order - b.order)) {
-      if (this.#entries.has(message.key)) continue;
+      this.#order = Math.max(this.#order, message.order);
       this.#put(message);
       this.#changed(message.conversationId);
-      this.#pump(message.conversationId);
     }
+    for (const [key, entry] of later) this.#entries.set(key, entry);
+    this.#isRestored = true;
+    this.live(this.#isLive);
   }
 
   /** A failed one is sent again. */
@@ -102,7 +110,7 @@ export class Outbox {
     this.#entries.set(queued.key, { ...entry, message: queued, attempts: 0 });
     this.#parts.keep(queued);
     this.#changed(queued.conversationId);
-    this.#pump(queued.conversationId);
+    this.#pump();
   }
 
   /** It is not to be sent any more. One that is under way may be stored all the same, and then is told. */
@@ -120,7 +128,7 @@ export class Outbox {
       this.#timers.delete(conversationId);
       this.#busy.delete(conversationId);
     }
-    for (const { message } of [...this.#entries.values()]) this.#pump(message.conversationId);
+    this.#pump();
   }
 
   /** The message itself was told or read: it is stored, whatever becomes of its answer. */
@@ -144,15 +152,20 @@ export class Outbox {
     return shown;
   }
 
-  /** One of the conversation's is sent, and then the next. */
-  #pump(conversationId: string): void {
-    if (!this.#isLive || this.#busy.has(conversationId)) return;
-    const entry = [...this.#entries.values()].find(
-      ({ message }) => message.conversationId === conversationId && message.error === null,
-    );
-    if (entry === undefined) return;
-    this.#busy.add(conversationId);
-    void this.#send(entry);
+  /** Of each conversation that has none under way the first is sent, as long as not too many are. */
+  #pump(): void {
+    if (!this.#isLive || !this.#isRestored) return;
+    for (const entry of this.#entries.values()) {
+      if (this.#underWay >= MAX_UNDER_WAY) return;
+      const { conversationId, error } = entry.message;
+      if (error !== null || this.#busy.has(conversationId)) continue;
+      this.#busy.add(conversationId);
+      this.#underWay++;
+      void this.#send(entry).finally(() => {
+        this.#underWay--;
+        this.#pump();
+      });
+    }
   }
 
   async #send(entry: Entry): Promise<void> {
@@ -172,7 +185,6 @@ export class Outbox {
       this.#fail(entry, error);
     }
     this.#busy.delete(conversationId);
-    this.#pump(conversationId);
   }
 
   #later(conversationId: string, entry: Entry, { code, retryAfter }: ClientError): void {
@@ -184,7 +196,7 @@ export class Outbox {
     const timer = setTimeout(() => {
       this.#timers.delete(conversationId);
       this.#busy.delete(conversationId);
-      this.#pump(conversationId);
+      this.#pump();
     }, waitMs);
     this.#timers.set(conversationId, timer);
   }

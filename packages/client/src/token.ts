@@ -1,7 +1,10 @@
 import { ClientError } from "./errors.ts";
 
-/** Asked for a token: null where the user is signed out. */
-export type TokenFunction = () => string | null | Promise<string | null>;
+/**
+ * Asked for a token of the user's; null where they are signed out.
+ * @param refused the one before, where it has ended or the server refused it: it is no use to give it again
+ */
+export type TokenFunction = (refused: string | null) => string | null | Promise<string | null>;
 
 interface Claims {
   readonly sub?: string;
@@ -16,12 +19,15 @@ const RENEW_BEFORE_MS = 5 * 60_000;
 /** Keeps a token, asks for a newer one when it is told that this one no longer does. */
 export class TokenSource {
   readonly #ask: TokenFunction;
+  readonly #got: () => void;
   #token: string | null = null;
   #asked: Promise<string> | null = null;
   #renewAt = Number.POSITIVE_INFINITY;
 
-  constructor(ask: TokenFunction) {
+  /** @param got there is another token */
+  constructor(ask: TokenFunction, got: () => void) {
     this.#ask = ask;
+    this.#got = got;
   }
 
   /** The one at hand; null before the first. */
@@ -46,21 +52,23 @@ export class TokenSource {
 
   /** The one at hand, or a first one. */
   async get(): Promise<string> {
-    return this.#token !== null && this.renewInMs > 0 ? this.#token : await this.renew();
+    if (this.#token !== null && this.renewInMs > 0) return this.#token;
+    return await this.renew(this.#token ?? undefined);
   }
 
   /** The server refused `refused`, or it is about to end: another one. Who asks meanwhile gets the same. */
   async renew(refused?: string): Promise<string> {
     if (refused !== undefined && this.#token !== null && this.#token !== refused) return this.#token;
-    this.#asked ??= this.#fetch().finally(() => {
+    this.#asked ??= this.#fetch(refused ?? null).finally(() => {
       this.#asked = null;
     });
     return await this.#asked;
   }
 
-  async #fetch(): Promise<string> {
-    const token = await this.#ask();
+  async #fetch(refused: string | null): Promise<string> {
+    const token = await this.#ask(refused);
     if (token === null) throw new ClientError("unauthenticated", "The user is signed out");
+    if (token === refused) throw new ClientError("unauthenticated", "The token is not valid any more");
     this.#token = token;
     const { exp, iat } = claimsOf(token);
     // By the token's own clock where it has one: this device's may be wrong.
@@ -69,6 +77,7 @@ export class TokenSource {
         ? Number.POSITIVE_INFINITY
         : exp * 1_000 - (iat === undefined ? Date.now() : iat * 1_000);
     this.#renewAt = Date.now() + lifeMs - Math.min(RENEW_BEFORE_MS, lifeMs / 5);
+    this.#got();
     return token;
   }
 }
