@@ -16,6 +16,7 @@ import { w1Compared, w1Sends } from "./workloads/w1-sends.ts";
 import { w2Compared, w2FanOut } from "./workloads/w2-fan-out.ts";
 import { w3Compared, w3Idle } from "./workloads/w3-idle.ts";
 import { w4Compared, w4Start } from "./workloads/w4-start.ts";
+import { w6Compared, w6Resume } from "./workloads/w6-resume.ts";
 import { addWorktree } from "./worktree.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -25,12 +26,14 @@ const RUN: Record<WorkloadName, (context: Context, ours: Peer) => Promise<void>>
   W2: w2FanOut,
   W3: w3Idle,
   W4: w4Start,
+  W6: w6Resume,
 };
 const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) => Promise<void>> = {
   W1: w1Compared,
   W2: w2Compared,
   W3: w3Compared,
   W4: w4Compared,
+  W6: w6Compared,
 };
 
 function makeContext(options: Options, place: string, samples: Sample[]): Context {

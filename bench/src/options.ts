@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
 import type { Sizes, WorkloadName } from "./workloads/sample.ts";
 
-export const WORKLOADS = ["W1", "W2", "W3", "W4"] as const satisfies WorkloadName[];
+export const WORKLOADS = ["W1", "W2", "W3", "W4", "W6"] as const satisfies WorkloadName[];
+
+/** What runs where none is named. */
+const USUAL: readonly WorkloadName[] = ["W1", "W2", "W3", "W4"];
 
 export type Options = {
   workloads: WorkloadName[];
@@ -15,7 +18,9 @@ export type Options = {
   help: boolean;
 };
 
-export const HELP = `npm run bench -- [W1 W2 W3 W4] [options]
+export const HELP = `npm run bench -- [W1 W2 W3 W4 W6] [options]
+
+  Without a name: W1 to W4.
 
   --rounds N       rounds of every workload (standard: 5 of W1, which syncs to disk, 3 of the others)
   --seconds N      measured seconds of each case (standard: 3 in W1, 2 in W2)
@@ -42,6 +47,7 @@ const STANDARD: Sizes = {
   restSeconds: 10,
   settleSeconds: 1.5,
   storedBeforeCrash: 200_000,
+  users: 5_000,
   checkEvery: 10,
 };
 
@@ -59,6 +65,7 @@ const QUICK: Sizes = {
   restSeconds: 0.3,
   settleSeconds: 0.2,
   storedBeforeCrash: 500,
+  users: 30,
   checkEvery: 2,
 };
 
@@ -70,6 +77,7 @@ const FULL: Sizes = {
   fanoutSeconds: 10,
   warmSeconds: 3,
   storedBeforeCrash: 1_000_000,
+  users: 10_000,
 };
 
 function positive(name: string, text: string): number {
@@ -115,7 +123,7 @@ export function readOptions(argv: readonly string[]): Options {
     sizes.fanoutSeconds = sizes.seconds;
   }
   return {
-    workloads: workloads.length > 0 ? workloads : [...WORKLOADS],
+    workloads: workloads.length > 0 ? workloads : [...USUAL],
     sizes,
     judged: !values.quick,
     compare: values.compare,

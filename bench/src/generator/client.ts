@@ -23,8 +23,13 @@ export class Client {
     this.#driver = driver;
   }
 
-  /** Resolves when the server has said that the connection is ready. */
-  static async connect(port: number, driver: Driver, user: string): Promise<Client> {
+  /** Resolves when the server has said that the connection is ready; `onReady` is given what it said. */
+  static async connect(
+    port: number,
+    driver: Driver,
+    user: string,
+    onReady: (payload: Buffer) => void = () => {},
+  ): Promise<Client> {
     const token = (await driver.tokenOf?.(port, user)) ?? "";
     const socket = await BareSocket.open(port, driver.upgradePath(user));
     const client = new Client(user, port, socket, driver);
@@ -34,7 +39,8 @@ export class Client {
       (reason) => client.#ended(reason),
     );
     for (const text of driver.hello(user, token)) socket.sendText(text);
-    await ready;
+    const said = await ready;
+    if (said !== undefined) onReady(said);
     return client;
   }
 
@@ -68,9 +74,14 @@ export class Client {
 
   async openConversation(users: readonly string[]): Promise<string> {
     if (this.#driver.openByRequest) return this.#driver.openByRequest(this.#port, users);
-    const opened = this.#expect("opened");
-    this.send(this.#driver.open(users));
-    return this.#driver.openedConversation(await opened);
+    return this.#driver.openedConversation(await this.ask(this.#driver.open(users), "opened"));
+  }
+
+  /** Sends a text frame and resolves with the answer of this kind. */
+  async ask(text: string, kind: FrameKind): Promise<Buffer> {
+    const answer = this.#expect(kind);
+    this.send(text);
+    return await answer;
   }
 
   close(): void {

@@ -37,7 +37,16 @@ export type FanoutJob = Target & {
 /** Holds connections. Answers each `connect` with what it took to get to that many. */
 export type IdleJob = Target & { kind: "idle" };
 
-export type Job = PairsJob | FanoutJob | IdleJob;
+/** Users in groups, each in so many conversations with its group, come back after `missed` messages to each. */
+export type ResumeJob = Target & {
+  kind: "resume";
+  users: number;
+  groupSize: number;
+  conversations: number;
+  missed: number;
+};
+
+export type Job = PairsJob | FanoutJob | IdleJob | ResumeJob;
 
 /** What the generator found while it measured. A run with a fault in an ordered dialect has failed. */
 export type Truth = {
@@ -57,9 +66,12 @@ export type Truth = {
 export type PhaseResult = {
   name: string;
   seconds: number;
-  /** Deliveries that arrived inside the measured time. */
+  /** Deliveries that arrived inside the measured time; resume: clients that are live. */
   delivered: number;
-  /** Pairs: from the intended send to the receipt. Fan-out: from the send to the last listener. Microseconds. */
+  /**
+   * Pairs: from the intended send to the receipt. Fan-out: from the send to the last listener. Resume: from the first
+   * connection to each one's being live. Microseconds.
+   */
   latency: HistogramData;
   /** Pairs: from the intended send to the ack. Fan-out: from the first listener to the last. Microseconds. */
   second: HistogramData;

@@ -1,7 +1,8 @@
 import { runFanout } from "./fanout.ts";
 import { IdleCrowd } from "./idle.ts";
-import type { FromGenerator, Job, ToGenerator } from "./jobs.ts";
+import type { FromGenerator, IdleJob, Job, JobResult, ToGenerator } from "./jobs.ts";
 import { runPairs } from "./pairs.ts";
+import { runResume } from "./resume.ts";
 
 let crowd: IdleCrowd | undefined;
 
@@ -14,8 +15,12 @@ async function run(job: Job): Promise<void> {
     crowd = new IdleCrowd(job);
     return;
   }
-  const result = job.kind === "pairs" ? await runPairs(job, tell) : await runFanout(job, tell);
-  tell({ type: "done", result });
+  tell({ type: "done", result: await resultOf(job) });
+}
+
+function resultOf(job: Exclude<Job, IdleJob>): Promise<JobResult> {
+  if (job.kind === "pairs") return runPairs(job, tell);
+  return job.kind === "fanout" ? runFanout(job, tell) : runResume(job, tell);
 }
 
 async function take(message: ToGenerator): Promise<void> {

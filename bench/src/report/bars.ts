@@ -2,6 +2,7 @@ import { ratioOf } from "../measure/statistics.ts";
 import type { Metric, Sizes, WorkloadName } from "../workloads/sample.ts";
 import { caseNames } from "../workloads/w1-sends.ts";
 import { levelsOf } from "../workloads/w3-idle.ts";
+import { BEHIND, behindName } from "../workloads/w6-resume.ts";
 import type { Lookup } from "./aggregate.ts";
 
 export type Verdict = "met" | "missed" | "failed" | "not measured" | "not present";
@@ -39,10 +40,19 @@ export type BarNames = {
   one: string;
   open: string[];
   idle: string;
+  back: readonly { name: string; limit: number }[];
 };
 
 export function barNames(sizes: Sizes, ours: string, descriptors: number): BarNames {
-  return { ours, ...caseNames(sizes), idle: `${levelsOf(sizes.idle, descriptors).at(-1)} idle` };
+  return {
+    ours,
+    ...caseNames(sizes),
+    idle: `${levelsOf(sizes.idle, descriptors).at(-1)} idle`,
+    back: BEHIND.filter(({ missed }) => missed > 0).map((behind) => ({
+      name: behindName(sizes.users, behind),
+      limit: behind.missed > 10 ? 4 : 2,
+    })),
+  };
 }
 
 const BARE_INSERT = "bare batch insert";
@@ -79,7 +89,7 @@ function over(a: number | undefined, b: number | undefined): number | undefined 
 }
 
 function barsFor(names: BarNames): Bar[] {
-  const { ours, many, some, one, open, idle } = names;
+  const { ours, many, some, one, open, idle, back } = names;
   const rate = (theirs: string, limit: number): Bar => ({
     workload: "W1",
     words: `${many}: messages/s over ${theirs}`,
@@ -221,6 +231,17 @@ function barsFor(names: BarNames): Bar[] {
     },
     start("cold", 3),
     start("warm", 1.5),
+    ...back.map(
+      ({ name, limit }): Bar => ({
+        workload: "W6",
+        words: `${name}: ${WS} over ours, live again a second`,
+        direction: "at most",
+        limit,
+        unit: "x",
+        value: (find) => ratio(find, ours, WS, "W6", name, "per_second", "theirs/ours"),
+        rows: [[name, ours]],
+      }),
+    ),
   ];
 }
 

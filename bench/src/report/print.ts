@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<WorkloadName, string>> = {
   W2: "W2  fan-out, one sender to many listeners",
   W3: "W3  idle connections",
   W4: "W4  seconds until it takes messages",
+  W6: "W6  all come back at once and get what they missed",
 };
 
 /** Which figure a ratio is taken of, and whether more of it is better. */
@@ -20,6 +21,7 @@ const RATIO_OF: Readonly<Record<WorkloadName, { metric: Metric; words: string }>
   W2: { metric: "per_second", words: "ours/theirs" },
   W3: { metric: "bytes", words: "ours/theirs (bytes)" },
   W4: { metric: "seconds", words: "ours/theirs" },
+  W6: { metric: "per_second", words: "ours/theirs" },
 };
 
 function spread(value: Spread | undefined, scale = 1): string {
@@ -79,6 +81,14 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
     { title: "connects/s", cell: (row) => spread(row.metrics.per_second) },
     { title: "µs/connect", cell: (row) => median(row, "server_cpu_us") },
     { title: "CPU at rest", cell: (row) => percent(row, "rest_share") },
+    bottleneck,
+  ],
+  W6: [
+    { title: "live again/s", cell: (row) => spread(row.metrics.per_second) },
+    { title: "live after ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    serverCpu,
+    databaseCpu,
+    generator,
     bottleneck,
   ],
   W4: [{ title: "seconds", cell: (row) => spread(row.metrics.seconds) }, promise],

@@ -1,6 +1,6 @@
 import { DRIVERS } from "../generator/drivers/all.ts";
 import { runJob } from "../generator/generator.ts";
-import type { FanoutJob, JobResult, PairsJob, PhaseResult, Truth } from "../generator/jobs.ts";
+import type { FanoutJob, JobResult, PairsJob, PhaseResult, ResumeJob, Truth } from "../generator/jobs.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
 import type { Peer, Running } from "../peers/peer.ts";
 import type { Context, Metric, Sample, WorkloadName } from "./sample.ts";
@@ -65,7 +65,7 @@ export async function measureJob(
   round: number,
   peer: Peer,
   running: Running,
-  job: PairsJob | FanoutJob,
+  job: PairsJob | FanoutJob | ResumeJob,
   caseOf: (phase: string) => string,
   hooks: PhaseHooks = {},
 ): Promise<void> {
@@ -85,7 +85,7 @@ export async function measureJob(
     });
   } catch (error) {
     const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-    const names = job.kind === "pairs" ? [""] : job.phases.map((phase) => phase.name);
+    const names = job.kind === "fanout" ? job.phases.map((phase) => phase.name) : [""];
     for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
     return;
   }

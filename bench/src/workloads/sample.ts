@@ -2,7 +2,7 @@ import type { Truth } from "../generator/jobs.ts";
 import type { HistogramData } from "../measure/histogram.ts";
 import type { Durability } from "../peers/peer.ts";
 
-export type WorkloadName = "W1" | "W2" | "W3" | "W4";
+export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W6";
 
 /** One case of one peer in one round: the raw values, as they go into the results. */
 export type Sample = {
@@ -21,7 +21,7 @@ export type Sample = {
 };
 
 /**
- * per_second: messages (W1), deliveries (W2), connects (W3). *_cpu_us: CPU per one of these. *_share: of one
+ * per_second: messages (W1), deliveries (W2), connects (W3), clients that are live again (W6). *_cpu_us: CPU per one of these. *_share: of one
  * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4). first_seconds: until new conversations'
  * first message was with all (W2).
  */
@@ -69,5 +69,7 @@ export type Sizes = {
   /** Before memory is read; a collection falls into the middle of it. */
   settleSeconds: number;
   storedBeforeCrash: number;
+  /** W6: who come back at once. */
+  users: number;
   checkEvery: number;
 };

@@ -2,7 +2,7 @@
  * How one dialect spells what the workloads do. A driver only knows text frames on a WebSocket; it decodes as
  * few bytes as it can, and whole JSON only in `decode`, which is asked for every k-th socket.
  */
-export type FrameKind = "ready" | "ack" | "receive" | "opened" | "error" | "other";
+export type FrameKind = "ready" | "ack" | "receive" | "opened" | "resumed" | "error" | "other";
 
 export type Decoded = {
   conversation: string;
@@ -37,6 +37,8 @@ export type Driver = {
   sender(conversation: string, user: string): (number: number) => string;
   /** Where who only listens reads a stream of server-sent events; `kindOf` and `decode` get its blocks. */
   readonly stream?: { path(user: string): string; kindOf(block: Buffer): FrameKind };
+  /** How one who was away goes on: from the frame that made it ready, to a frame of the kind `resumed`. */
+  readonly resume?: { positionOf(ready: Buffer): string; frame(position: string): string };
   decode(payload: Buffer): Decoded;
 };
 

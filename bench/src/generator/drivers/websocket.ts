@@ -7,6 +7,8 @@ const KINDS: Readonly<Record<string, FrameKind>> = {
   "message.ack": "ack",
   "message.receive": "receive",
   "conversation.opened": "opened",
+  resumed: "resumed",
+  reset: "error",
   error: "error",
 };
 
@@ -54,6 +56,10 @@ export const websocketDriver: Driver = {
     const head = `{"event":"message.send","payload":{"conversation_id":"${conversation}","sender_id":"${user}","message_id":"b`;
     return (number) =>
       `${head}${mark(number)}","content":"${sixtyBytes(number)}","timestamp":${Date.now()}}}`;
+  },
+  resume: {
+    positionOf: (ready) => String(parse(ready).payload?.position),
+    frame: (position) => JSON.stringify({ event: "resume", payload: { position } }),
   },
   decode,
 };
