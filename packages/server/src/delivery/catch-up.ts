@@ -1,8 +1,9 @@
+import type { Event } from "@parlance/protocol/events.ts";
 import type { MarkMoved } from "../core/ports/message-log.ts";
 import type { MovedConversation, TickReader } from "../core/ports/tick-reader.ts";
 import { MAX_SIGNALLED_PARTICIPANTS } from "./channel.ts";
 import type { Hub } from "./hub.ts";
-import { missedEvents } from "./missed-events.ts";
+import { missedEvents, missedEventsSoon } from "./missed-events.ts";
 import { epochTag, type Position, spellPosition } from "./position.ts";
 import type { Session } from "./session.ts";
 
@@ -38,6 +39,9 @@ export interface CatchUpReport {
 
 /** Clocks of servers and of the database may differ by so much; marks told twice do no harm. */
 const MARKS_OVERLAP_MS = 60_000;
+
+/** Conversations whose first pages are asked for together, and held in memory until it is their turn. */
+const ASKED_AT_ONCE = 16;
 
 interface Parts {
   readonly hub: Hub;
@@ -98,24 +102,27 @@ async function tellAll(
       ? await fromPosition(reader, session, wish)
       : await fromClocks(reader, session, wish, resets);
   const told: number[] = [];
-  for (const { moved, since } of starts) {
-    if (session.ended) return;
-    if (since > moved.clock) {
-      resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
-      continue;
+  for (let first = 0; first < starts.length; first += ASKED_AT_ONCE) {
+    const some = starts.slice(first, first + ASKED_AT_ONCE);
+    const missed = await Promise.all(some.map((start) => missedOf(hub, reader, session, start)));
+    for (const [i, { moved, since }] of some.entries()) {
+      const { through, events } = missed[i] as Missed;
+      if (session.ended) return;
+      if (since > moved.clock) {
+        resets.push({ conversationId: moved.conversationId, reason: "ahead_of_log" });
+        continue;
+      }
+      floors.set(moved.conversationId, through);
+      if (events === null) continue;
+      for await (const page of events) {
+        if (session.ended) return;
+        await session.feed(page);
+      }
+      told.push(moved.conversationId);
+      if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
+      else if (!session.ended && session.receives(moved.conversationId))
+        hub.noteCaughtUp(session.userId, moved.conversationId, through);
     }
-    // Another node may have let them in, and this one not have heard: told of it behind this, it would tell all again.
-    if (moved.leftSeq === null) await hub.join(session.userId, moved.conversationId, moved.joinedSeq);
-    // Up to where the hub stands, and not where the store stood: then what it kept back so far is all told here, in
-    // its latest state, and what it says next begins behind it.
-    const through = moved.leftSeq ?? (await hub.toldTo(session.userId, moved));
-    floors.set(moved.conversationId, through);
-    if (since >= through) continue;
-    await tellStretch(reader, session, moved, since, through);
-    told.push(moved.conversationId);
-    if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
-    else if (!session.ended && session.receives(moved.conversationId))
-      hub.noteCaughtUp(session.userId, moved.conversationId, through);
   }
   const toldTo = (id: number): number => floors.get(id) ?? hub.clockFor(session.userId, id);
   if (wish.kind === "clocks" && wish.alone) {
@@ -148,14 +155,14 @@ async function fromPosition(
   // its own horizon, as that was when it began to keep things back, is looked at too, if only to know up to where
   // that is.
   const moved = await reader.moved(session.userId, Math.min(position.horizon, session.keptSince));
-  const starts: Start[] = [];
-  for (const one of moved) {
-    const named = position.clocks.get(one.conversationId);
-    const since = named ?? (await reader.tickBefore(one.conversationId, position.horizon));
-    starts.push({ moved: one, since: named === undefined ? Math.max(since, one.joinedSeq - 1) : since });
-    if (session.ended) break;
-  }
-  return starts;
+  return await Promise.all(
+    moved.map(async (one) => {
+      const named = position.clocks.get(one.conversationId);
+      if (named !== undefined) return { moved: one, since: named };
+      const before = await reader.tickBefore(one.conversationId, position.horizon);
+      return { moved: one, since: Math.max(before, one.joinedSeq - 1) };
+    }),
+  );
 }
 
 async function fromClocks(
@@ -175,20 +182,29 @@ async function fromClocks(
   return starts;
 }
 
-async function tellStretch(
+interface Missed {
+  readonly through: number;
+  /** Null: nothing. */
+  readonly events: AsyncIterable<readonly Event[]> | null;
+}
+
+async function missedOf(
+  hub: Hub,
   reader: TickReader,
   session: Session,
-  moved: MovedConversation,
-  since: number,
-  through: number,
-): Promise<void> {
+  { moved, since }: Start,
+): Promise<Missed> {
+  const { conversationId, movedXid: xid, leftSeq } = moved;
+  if (since > moved.clock) return { through: moved.clock, events: null };
+  // Another node may have let them in, and this one not have heard: told of it behind this, it would tell all again.
+  if (leftSeq === null) await hub.join(session.userId, conversationId, moved.joinedSeq);
+  // Up to where the hub stands, and not where the store stood: then what it kept back so far is all told here, in
+  // its latest state, and what it says next begins behind it.
+  const through = leftSeq ?? (await hub.toldTo(session.userId, moved));
+  if (since >= through) return { through, events: null };
   const visibleFrom = moved.deleted ? through + 1 : moved.historyVisible ? 0 : moved.joinedSeq;
-  const { conversationId, movedXid: xid } = moved;
-  const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: moved.leftSeq !== null };
-  for await (const events of missedEvents(reader, stretch)) {
-    if (session.ended) return;
-    await session.feed(events);
-  }
+  const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: leftSeq !== null };
+  return { through, events: missedEventsSoon(reader, stretch) };
 }
 
 async function notNamed(

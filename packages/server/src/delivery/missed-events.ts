@@ -23,9 +23,26 @@ const PAGE = 500;
  * who is in it and how it is set. Something changed again after `through` is left to whoever tells that later change.
  */
 export async function* missedEvents(reader: TickReader, stretch: Stretch): AsyncGenerator<readonly Event[]> {
+  // Asked for with the first messages, so that the store is asked once for all three.
+  const asked = reader.conversationTicks(stretch.conversationId, stretch.since, stretch.through);
+  asked.catch(() => {});
   yield* inTickOrder(newMessages(reader, stretch), changedMessages(reader, stretch));
-  const ticks = await reader.conversationTicks(stretch.conversationId, stretch.since, stretch.through);
+  const ticks = await asked;
   if (ticks.head !== null) yield [changedEvent(stretch, ticks, ticks.head)];
+}
+
+/** The same, the first of it asked for at once and not when it is wanted. */
+export function missedEventsSoon(reader: TickReader, stretch: Stretch): AsyncIterable<readonly Event[]> {
+  const events = missedEvents(reader, stretch);
+  const first = events.next();
+  first.catch(() => {});
+  return {
+    async *[Symbol.asyncIterator]() {
+      const { done, value } = await first;
+      if (done !== true) yield value;
+      yield* events;
+    },
+  };
 }
 
 async function* newMessages(reader: TickReader, stretch: Stretch): AsyncGenerator<readonly Event[], null> {

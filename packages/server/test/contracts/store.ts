@@ -700,6 +700,45 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         ]);
       });
 
+      test("asked together by many, each gets its own answer", async () => {
+        const other = await openGroup(["ann", "cyd"]);
+        const first = await send();
+        await append(...(await Promise.all(upTo(150).map(() => draft()))));
+        await change({ ...ann(), kind: "edit", messageId: first.id, content: "new" });
+        await change({ ...ann(), kind: "add", userIds: ["cyd"], maxParticipants: 9 });
+        const stretches = [
+          [conversationId, 0, 2],
+          [conversationId, 1, 60],
+          [conversationId, 40, 60],
+          [conversationId, 0, 154],
+          [other, 0, 1],
+          [conversationId, 1, 60],
+        ] as const;
+        const questions: (() => Promise<unknown>)[] = stretches.flatMap<() => Promise<unknown>>(
+          ([id, since, through]) => [
+            () => scene.ticks.newMessages(id, since, through, 70),
+            () => scene.ticks.changedMessages(id, 60, since, through, 70),
+            () => scene.ticks.conversationTicks(id, since, through),
+            () => scene.ticks.tickBefore(id, 2 ** 40 + through),
+          ],
+        );
+        questions.push(
+          ...["ann", "bob", "cyd", "nobody"].flatMap((userId) => [
+            () => scene.ticks.moved(userId, 1),
+            () => scene.ticks.marksSince(userId, 0, 100),
+            () => scene.ticks.marksSince(userId, 0, 1),
+          ]),
+        );
+        const alone: unknown[] = [];
+        for (const ask of questions) alone.push(await ask());
+        expect(await Promise.all(questions.map((ask) => ask()))).toEqual(alone);
+        expect(alone[0]).toHaveLength(1);
+        expect(alone[4]).toHaveLength(59);
+        expect(alone[12]).toHaveLength(70);
+        expect(alone[16]).toEqual([]);
+        expect(alone[18]).toMatchObject({ created: true });
+      });
+
       test("memberships and standings are those of now, left ones by their tick", async () => {
         await change({ ...ann(), kind: "remove", userId: "bob" });
         const of = await scene.ticks.memberships(["ann", "bob"]);

@@ -21,13 +21,13 @@ export const MESSAGE_COLUMNS = `m.id, m.conversation_id as "conversationId", m.s
 
 const NOBODY: readonly string[] = [];
 
-/** @param text selects MESSAGE_COLUMNS and nothing else */
-export async function readMessages(
+/** @param text selects MESSAGE_COLUMNS, and beside them what `More` says */
+export async function readMessages<More extends object = object>(
   query: Query,
   text: string,
   values: readonly unknown[],
-): Promise<Message[]> {
+): Promise<(Message & More)[]> {
   const rows = await query<Omit<Message, "mentions"> & { mentions: readonly string[] | null }>(text, values);
   for (const row of rows) row.mentions ??= NOBODY;
-  return rows as Message[];
+  return rows as unknown as (Message & More)[];
 }
