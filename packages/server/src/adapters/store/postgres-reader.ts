@@ -1,4 +1,8 @@
-import { HEAD_PARTICIPANTS, type ParticipantDetail } from "@parlance/protocol/model.ts";
+import {
+  type ConversationHead,
+  HEAD_PARTICIPANTS,
+  type ParticipantDetail,
+} from "@parlance/protocol/model.ts";
 import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@parlance/protocol/queries.ts";
 import type {
   Called,
@@ -9,6 +13,7 @@ import type {
   UserStore,
 } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
+import { column, gathered } from "./gathered.ts";
 import type { Query } from "./line.ts";
 import { MESSAGE_COLUMNS, MESSAGE_JSON, readMessages } from "./shapes.ts";
 
@@ -90,10 +95,8 @@ const CALLED = `select wished.id as "userId", null as name
   where (select 1 from participants p
          where p.conversation_id = $1 and p.user_id = found.id and p.left_seq is null limit 1) is not null`;
 
-/** $1: the user. What follows picks the rows; all of a list's shape is here. */
-const ENTRY = `select head_json(c, (
-      select json_agg(participant_json(q, (select u.name from users u where u.id = q.user_id)))
-      from head_participants(c.id) q)) as head, epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
+/** $1: the user. What follows picks the rows; all of a list's shape is here but the head, which is everybody's. */
+const OWN_ENTRY = `epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
     unread_mentions(p, c) as "unreadMentions",
     p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived, p.level,
     coalesce(p.hidden_seq >= c.last_seq, false) as hidden,
@@ -110,15 +113,21 @@ const INBOX = `with place as materialized (
       and ($6::text is null or (c.kind = 'group' and strpos(fold(c.name), (select fold($6))) > 0))
       and ($2::bigint is null or (epoch_ms(c.last_message_at), c.id) < ($2, $3))
     order by epoch_ms(c.last_message_at) desc, c.id desc limit $4)
-  ${ENTRY}
+  select head_json(c, (
+      select json_agg(participant_json(q, (select u.name from users u where u.id = q.user_id)))
+      from head_participants(c.id) q)) as head, ${OWN_ENTRY}
   from place
   join conversations c on c.id = place.id
   join participants p on p.conversation_id = c.id and p.user_id = $1
   order by epoch_ms(place.last_message_at) desc, c.id desc`;
 
-const ENTRIES = `${ENTRY}
+const OWN_ENTRIES = `select c.id, ${OWN_ENTRY}
   from conversations c join participants p on p.conversation_id = c.id and p.user_id = $1 and p.left_seq is null
   where c.id = any ($2)`;
+
+const HEADS = `select head_json(s.conversation_id) as head from unnest($1::bigint[]) with ordinality s (conversation_id, i) order by s.i`;
+/** Those of large groups are large. */
+const MOST_HEADS = 50;
 
 /** Beyond any seq: "from the newest". */
 const NEWEST = Number.MAX_SAFE_INTEGER;
@@ -157,8 +166,10 @@ const PEOPLE = `select p.conversation_id as "conversationId", ${DETAIL}
 
 export function createReader(query: Query): Reader {
   const messages = (text: string, values: readonly unknown[]) => readMessages(query, text, values);
-  const entries = (text: string, values: readonly unknown[]): Promise<InboxEntry[]> =>
-    query<InboxEntry & Record<string, unknown>>(text, values);
+  const headOf = gathered<readonly [number], ConversationHead>(async (asks) => {
+    const rows = await query<{ head: ConversationHead }>(HEADS, [column(asks, 0)]);
+    return rows.map(({ head }) => head);
+  }, MOST_HEADS);
 
   return {
     async standing(conversationId, userId) {
@@ -234,7 +245,7 @@ export function createReader(query: Query): Reader {
     called: (conversationId, { ids, names }) =>
       query<Called & Record<string, unknown>>(CALLED, [conversationId, ids, names]),
     inbox: (wish) =>
-      entries(INBOX, [
+      query<InboxEntry & Record<string, unknown>>(INBOX, [
         wish.userId,
         wish.after?.at ?? null,
         wish.after?.conversationId ?? null,
@@ -242,7 +253,13 @@ export function createReader(query: Query): Reader {
         wish.list ?? "active",
         wish.named ?? null,
       ]),
-    entries: (userId, conversationIds) => entries(ENTRIES, [userId, conversationIds]),
+    async entries(userId, conversationIds) {
+      const rows = await query<Omit<InboxEntry, "head"> & { id: number }>(OWN_ENTRIES, [
+        userId,
+        conversationIds,
+      ]);
+      return await Promise.all(rows.map(async ({ id, ...own }) => ({ head: await headOf(id), ...own })));
+    },
     async directConversation(pair) {
       const [row] = await query<{ id: number }>(
         "select conversation_id as id from direct_conversations where pair = $1",
