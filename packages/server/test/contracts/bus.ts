@@ -51,7 +51,18 @@ export function busContract(name: string, open: () => Promise<BusScene>): void {
       await subscribeAll("conversation:1");
       await subscribeAll("user:ann");
       scene.buses[0].publish([typing(2, "ann"), joined("bob", 1), typing(1, "ann"), joined("ann", 2)]);
-      await everywhere([typing(1, "ann"), joined("ann", 2)]);
+      // Of several topics no order is promised.
+      await expect
+        .poll(() => heard.map((news) => Map.groupBy(news, ({ topic }) => topic)))
+        .toEqual(
+          scene.buses.map(
+            () =>
+              new Map<string, News[]>([
+                ["conversation:1", [typing(1, "ann")]],
+                ["user:ann", [joined("ann", 2)]],
+              ]),
+          ),
+        );
     });
 
     test("everyone is a topic that nobody has to ask for", async () => {
@@ -90,6 +101,14 @@ export function busContract(name: string, open: () => Promise<BusScene>): void {
       for (const bus of scene.buses) bus.unsubscribe("conversation:9");
       scene.buses[0].publish([typing(1, "ann")]);
       await everywhere([typing(1, "ann")]);
+    });
+
+    test("a batch larger than a megabyte arrives whole and in order", async () => {
+      await subscribeAll("conversation:1");
+      const name = "x".repeat(100_000);
+      const news = Array.from({ length: 40 }, (_, i) => typing(1, `${i}-${name}`));
+      scene.buses[0].publish(news);
+      await everywhere(news);
     });
 
     test("a closed bus tells nothing", async () => {

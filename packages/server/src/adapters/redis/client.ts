@@ -12,7 +12,7 @@ export interface Client {
   send(key: string, args: readonly Argument[], buffers: boolean): Promise<unknown>;
   /** Sharded channels live where a key of their name would. */
   subscribe(channels: readonly string[], heard: Heard, sharded: boolean): Promise<unknown>;
-  unsubscribe(channels: readonly string[], sharded: boolean): Promise<unknown>;
+  unsubscribe(channels: readonly string[], heard: Heard, sharded: boolean): Promise<unknown>;
   isReady(): boolean;
   destroy(): void;
 }
@@ -69,8 +69,10 @@ export function makeClient(address: RedisAddress, events: ClientEvents): Client 
     send: (_key, args, buffers) => client.sendCommand(args, buffers ? { typeMapping: BUFFERS } : undefined),
     subscribe: (channels, heard, sharded) =>
       sharded ? client.sSubscribe([...channels], heard, true) : client.subscribe([...channels], heard, true),
-    unsubscribe: (channels, sharded) =>
-      sharded ? client.sUnsubscribe([...channels]) : client.unsubscribe([...channels]),
+    unsubscribe: (channels, heard, sharded) =>
+      sharded
+        ? client.sUnsubscribe([...channels], heard, true)
+        : client.unsubscribe([...channels], heard, true),
     isReady: () => client.isReady,
     destroy: () => client.destroy(),
   };
@@ -83,6 +85,8 @@ type Common = Pick<
   "username" | "password" | "name" | "disableOfflineQueue" | "commandsQueueMaxLength" | "pingInterval"
 >;
 type SocketOptions = object;
+/** As the library has it, which does not tell there that bytes come where bytes are asked for. */
+type PlainListener = NonNullable<Parameters<ReturnType<typeof createCluster>["unsubscribe"]>[1]>;
 
 function clusterClient(
   address: RedisAddress,
@@ -104,10 +108,10 @@ function clusterClient(
       sharded
         ? Promise.all(channels.map((channel) => cluster.sSubscribe(channel, heard, true)))
         : cluster.subscribe([...channels], heard, true),
-    unsubscribe: (channels, sharded) =>
+    unsubscribe: (channels, heard, sharded) =>
       sharded
-        ? Promise.all(channels.map((channel) => cluster.sUnsubscribe(channel)))
-        : cluster.unsubscribe([...channels]),
+        ? Promise.all(channels.map((channel) => cluster.sUnsubscribe(channel, heard, true)))
+        : cluster.unsubscribe([...channels], heard as PlainListener, true),
     isReady: () => cluster.isReady && cluster.masters.every(({ client }) => client?.isReady === true),
     destroy: () => cluster.destroy(),
   };
@@ -138,8 +142,10 @@ function sentinelClient(
       sharded
         ? sentinel.sSubscribe([...channels], heard, true)
         : sentinel.subscribe([...channels], heard, true),
-    unsubscribe: async (channels, sharded) =>
-      sharded ? sentinel.sUnsubscribe([...channels]) : sentinel.unsubscribe([...channels]),
+    unsubscribe: async (channels, heard, sharded) =>
+      sharded
+        ? sentinel.sUnsubscribe([...channels], heard, true)
+        : sentinel.unsubscribe([...channels], heard as PlainListener, true),
     isReady: () => sentinel.isReady,
     destroy: () => void sentinel.destroy().catch(() => {}),
   };

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { ErrorReply } from "redis";
 import type { RedisAddress } from "../../config/redis-url.ts";
 import type { Log } from "../../core/ports/log.ts";
-import { type Argument, type Client, makeClient, reconnectWait } from "./client.ts";
+import type { Argument } from "./client.ts";
+import { codeOf, keepConnected } from "./connection.ts";
 
 /** There is no connection, or no answer in time; whether the command was run is not known in the second case. */
 export class RedisUnavailable extends Error {
@@ -59,61 +60,21 @@ const ANSWER_MS = 2_000;
  */
 export function openRedis(address: RedisAddress, purpose: string, log: Log): Redis {
   const listeners: ((up: boolean) => void)[] = [];
-  let client: Client | null = null;
-  let closed = false;
-  let wasUp = false;
-  let reason = "";
-
-  const isUp = (): boolean => !closed && client?.isReady() === true;
-  const look = (): void => {
-    const up = isUp();
-    if (up === wasUp) return;
-    wasUp = up;
-    if (up) {
-      reason = "";
-      log.info({ purpose }, "Redis answers");
-    }
-    for (const listener of listeners) listener(up);
-  };
-  const failed = (error: Error): void => {
-    look();
-    const now = codeOf(error);
-    if (now === reason || closed) return;
-    reason = now;
-    log.warn({ purpose, reason }, "Redis does not answer");
-  };
-
-  const connect = async (attempts = 0): Promise<void> => {
-    const own = makeClient(address, { ready: look, error: failed });
-    client = own;
-    try {
-      await own.connect();
-      look();
-    } catch (error) {
-      if (client !== own || closed) return;
-      failed(error as Error);
-      own.destroy();
-      setTimeout(() => !closed && client === own && void connect(attempts + 1), reconnectWait(attempts));
-    }
-  };
-  void connect();
-
-  const giveUp = (own: Client): void => {
-    if (client !== own || closed) return;
-    failed(new RedisUnavailable("no answer in time"));
-    own.destroy();
-    void connect();
-    look();
-  };
+  const connection = keepConnected(address, purpose, log, {
+    changed: (up) => {
+      for (const listener of listeners) listener(up);
+    },
+  });
+  const isUp = (): boolean => connection.client() !== null;
 
   const send: Redis["send"] = async (key, args, { timeoutMs = ANSWER_MS, buffers = false } = {}) => {
-    const own = client;
-    if (closed || own === null || !own.isReady()) throw new RedisUnavailable("not connected");
+    const own = connection.client();
+    if (own === null) throw new RedisUnavailable("not connected");
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         reject(new RedisUnavailable("no answer in time"));
-        giveUp(own);
+        if (connection.client() === own) connection.renew("no answer in time");
       }, timeoutMs);
     });
     try {
@@ -151,20 +112,11 @@ export function openRedis(address: RedisAddress, purpose: string, log: Log): Red
         });
       });
     },
-    close() {
-      closed = true;
-      client?.destroy();
-    },
+    close: connection.close,
   };
 }
 
 /** What Redis itself answered: it did not do what it was asked. */
 export function isReply(error: unknown): error is ErrorReply {
   return error instanceof ErrorReply;
-}
-
-/** Never an address or a password, which messages may hold. */
-function codeOf(error: Error): string {
-  if (error instanceof ErrorReply) return error.message.split(" ", 1)[0] as string;
-  return "code" in error ? String(error.code) : error.message;
 }

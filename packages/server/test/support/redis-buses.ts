@@ -1,0 +1,36 @@
+import { randomBytes } from "node:crypto";
+import { createRedisBus, type RedisBus } from "../../src/adapters/bus/redis-bus.ts";
+import { openRedis } from "../../src/adapters/redis/redis.ts";
+import type { RedisAddress } from "../../src/config/redis-url.ts";
+import type { Log } from "../../src/core/ports/log.ts";
+import { silentLog } from "./log.ts";
+
+export interface RedisBuses {
+  readonly buses: readonly [RedisBus, RedisBus];
+  readonly namespace: string;
+  close(): Promise<void>;
+}
+
+/** Two buses of an installation of their own, once each hears the other. */
+export async function openRedisBuses(address: RedisAddress, log: Log = silentLog): Promise<RedisBuses> {
+  const namespace = randomBytes(4).toString("hex");
+  const secret = randomBytes(32);
+  const nodes = ["one", "two"].map((origin) => {
+    const redis = openRedis(address, "the bus", log);
+    return { redis, bus: createRedisBus({ address, redis, namespace, secret, origin, log }) };
+  });
+  const buses = nodes.map(({ bus }) => bus) as [RedisBus, RedisBus];
+  while (!buses.every((bus) => bus.isUp() && bus.peers().length === 1)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return {
+    buses,
+    namespace,
+    async close() {
+      for (const { redis, bus } of nodes) {
+        await bus.close();
+        redis.close();
+      }
+    },
+  };
+}
