@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { RedisBus } from "./adapters/bus/redis-bus.ts";
 import type { Hub } from "./delivery/hub.ts";
 import type { Follower } from "./follower/follower.ts";
 import type { DrainingWriter } from "./writer/writer.ts";
@@ -7,6 +8,10 @@ import type { DrainingWriter } from "./writer/writer.ts";
 export function registerMetrics(
   registry: Registry,
   parts: {
+    /** Names this process among others. */
+    readonly process: string;
+    /** Null where there is one process. */
+    readonly bus: Pick<RedisBus, "isUp" | "counts"> | null;
     readonly hub: Pick<Hub, "sessionCount" | "endings">;
     readonly writer: Pick<DrainingWriter, "waiting">;
     readonly indexer: Pick<Follower, "behindMs">;
@@ -14,6 +19,7 @@ export function registerMetrics(
     readonly queued: (() => Promise<number | null>) | null;
   },
 ): void {
+  registry.setDefaultLabels({ process: parts.process });
   new Gauge({
     name: "parlance_sessions",
     help: "Connections that hear events",
@@ -48,14 +54,42 @@ export function registerMetrics(
       this.set(parts.indexer.behindMs() / 1_000);
     },
   });
-  const { queued } = parts;
-  if (queued === null) return;
+  const { queued, bus } = parts;
+  if (queued !== null) {
+    new Gauge({
+      name: "parlance_queue_waiting",
+      help: "Messages that wait in Redis to be stored, over all processes",
+      registers: [registry],
+      async collect() {
+        this.set((await queued()) ?? Number.NaN);
+      },
+    });
+  }
+  if (bus === null) return;
   new Gauge({
-    name: "parlance_queue_waiting",
-    help: "Messages that wait in Redis to be stored, over all processes",
+    name: "parlance_bus_up",
+    help: "1 while what other processes say is heard here at once",
     registers: [registry],
-    async collect() {
-      this.set((await queued()) ?? Number.NaN);
+    collect() {
+      this.set(bus.isUp() ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: "parlance_bus_unsent_total",
+    help: "Payloads that did not reach Redis",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(bus.counts.unsent);
+    },
+  });
+  new Counter({
+    name: "parlance_bus_refused_total",
+    help: "Payloads that none of our processes had said",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(bus.counts.refused);
     },
   });
 }

@@ -6,6 +6,7 @@ import pg from "pg";
 import { Registry } from "prom-client";
 import { openBlobs } from "./adapters/blobs/open-blobs.ts";
 import { createInProcessBus } from "./adapters/bus/in-process-bus.ts";
+import { createRedisBus, type RedisBus } from "./adapters/bus/redis-bus.ts";
 import { createFileIntake } from "./adapters/files/file-intake.ts";
 import { loadImages } from "./adapters/files/images.ts";
 import { createInProcessBuckets } from "./adapters/limits/in-process-buckets.ts";
@@ -40,7 +41,7 @@ import { createUserDirectory } from "./core/users/user-directory.ts";
 import { MAX_SIGNALLED_PARTICIPANTS } from "./delivery/channel.ts";
 import { Hub } from "./delivery/hub.ts";
 import { createListen } from "./delivery/listen.ts";
-import { startSweep } from "./delivery/sweep.ts";
+import { type Sweep, startSweep } from "./delivery/sweep.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { createQueueDialect } from "./dialects/queue/dialect.ts";
 import { createSocketIoDialect } from "./dialects/socketio/dialect.ts";
@@ -78,6 +79,8 @@ const WEB_APP = fileURLToPath(new URL("../../../apps/web/dist/", import.meta.url
 const MIGRATIONS = new URL("./adapters/store/migrations/", import.meta.url);
 /** How long a query or a batch waits for PostgreSQL to come back. */
 const PATIENCE_MS = 5_000;
+/** A start waits so long for Redis, and does without. */
+const REDIS_PATIENCE_MS = 2_000;
 /** Keeps one statement's parameters, and the memory of a batch, within a few megabytes. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 /** Pairs of people whose direct conversation is remembered, and how long: as long as one wants, for it stays the same. */
@@ -139,7 +142,11 @@ async function startOver(
     log,
   });
 
-  const bus = createInProcessBus();
+  const nodeId = randomUUID().slice(0, 8);
+  const shared = config.redisUrl === null ? null : await joinRedis(config.redisUrl, store, nodeId, log);
+  const carrier = shared === null ? null : createRedisBus({ ...shared, origin: nodeId, log });
+  const bus = carrier ?? createInProcessBus();
+  const carries = carrier?.whenUp(REDIS_PATIENCE_MS);
   const behindWriter: { moved(): void }[] = [];
   const writer = createWriter({
     logs: store.logs,
@@ -155,8 +162,6 @@ async function startOver(
     maxQueuedBytes: config.writerMaxQueuedBytes,
     patienceMs: PATIENCE_MS,
   });
-  const nodeId = randomUUID().slice(0, 8);
-  const shared = config.redisUrl === null ? null : await joinRedis(config.redisUrl, store, nodeId, log);
   const redisQueue =
     shared === null || config.queue === "postgres"
       ? null
@@ -171,6 +176,7 @@ async function startOver(
         });
   const standings = createStandings(store.reader);
   const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
+  let sweep: Sweep | undefined;
   const hub = new Hub({
     bus,
     reader: store.ticks,
@@ -184,7 +190,11 @@ async function startOver(
       userChanged: (id) => users.forget(id),
       typingHeard: (signal) => typing.heard(signal),
     },
-    onLost: () => sweep.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one")),
+    onLost() {
+      standings.forgetAll();
+      users.forgetAll();
+      sweep?.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one"));
+    },
   });
   const registry =
     shared === null
@@ -237,7 +247,7 @@ async function startOver(
     webhooks: store.webhooks,
     webhookTargets: createTargets({ ...webhookTargets, ports: config.webhookPorts.map(Number) }),
   });
-  const sweep = startSweep({
+  sweep = startSweep({
     hub,
     reader: store.ticks,
     intervalMs: config.sweepSeconds * 1_000,
@@ -280,13 +290,21 @@ async function startOver(
   });
   const listener = createListener(config, log);
   const metrics = new Registry();
-  registerMetrics(metrics, { hub, writer, indexer, queued: redisQueue?.waiting ?? null });
+  registerMetrics(metrics, {
+    process: nodeId,
+    hub,
+    writer,
+    indexer,
+    bus: carrier,
+    queued: redisQueue?.waiting ?? null,
+  });
   listener.addScope(
     sharedRoutes({
       mode: config.mode,
       version: VERSION,
       identity,
-      ready: () => readiness(store, durability, shared?.redis ?? null),
+      process: nodeId,
+      ready: () => readiness(store, durability, shared?.redis ?? null, carrier),
       metrics,
       describe: () => listener.describe(VERSION),
     }),
@@ -327,6 +345,7 @@ async function startOver(
     upgrades.forEach(listener.addUpgrade);
     raw.forEach(listener.addRaw);
   }
+  await carries;
   const url = await listener.listen();
   const poster = createPoster({ ...webhookTargets, timeoutMs: WEBHOOK_TIMEOUT_MS });
   const deliverer = startDeliverer({
@@ -370,7 +389,8 @@ async function startOver(
       await presence.drain();
       await queueClosed;
       await writer.drain();
-      await sweep.stop();
+      await sweep?.stop();
+      await bus.close();
       await attachmentSweep.stop();
       await indexer.stop();
       await told;
@@ -422,13 +442,22 @@ function limitOf(
 
 /** What all that is kept in Redis shares: one connection, and the list of processes that are alive. */
 async function joinRedis(address: RedisAddress, store: PostgresStore, nodeId: string, log: Log) {
+  const secret = await store.secret("redis");
   const redis = openRedis(address, "what processes share", log);
-  const prefix = `${namespaceOf(await store.secret("redis"))}:`;
-  return { address, redis, prefix, nodes: joinNodes(redis, prefix, nodeId, log) };
+  const prefix = `${namespaceOf(secret)}:`;
+  return { address, redis, secret, prefix, nodes: joinNodes(redis, prefix, nodeId, log) };
 }
 
-async function readiness(store: PostgresStore, durability: string, redis: Pick<Redis, "isUp"> | null) {
-  const others = redis === null ? {} : { redis: redis.isUp() ? "ok" : "does not answer" };
+async function readiness(
+  store: PostgresStore,
+  durability: string,
+  redis: Pick<Redis, "isUp"> | null,
+  bus: Pick<RedisBus, "isUp"> | null,
+) {
+  const others = {
+    ...(redis !== null && { redis: redis.isUp() ? "ok" : "does not answer" }),
+    ...(bus !== null && { bus: bus.isUp() ? "ok" : "other processes' messages are a sweep late" }),
+  };
   try {
     await store.probe();
     return { ok: true, store: "ok", durability, ...others };

@@ -32,6 +32,11 @@ export class Recent<Key, Value> {
     this.#old.delete(key);
   }
 
+  clear(): void {
+    this.#young = new Map();
+    this.#old = new Map();
+  }
+
   #turn(): void {
     const age = this.#now() - this.#turned;
     const isFull = this.#young.size >= this.#maxEntries / 2;

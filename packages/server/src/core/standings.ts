@@ -3,8 +3,8 @@ import { Recent } from "./recent.ts";
 
 const MAX_CONVERSATIONS = 100_000;
 /**
- * How long another node's change of settings may go unnoticed here. Membership does not depend on it: the
- * writing transaction checks that again, and reads ask the store.
+ * How long another node's change of settings may go unnoticed here where the bus does not tell of it. Membership does
+ * not depend on it: the writing transaction checks that again, and reads ask the store.
  */
 const MAX_AGE_MS = 4_000;
 
@@ -15,6 +15,8 @@ export interface Standings {
   /** As it was a moment ago. A refusal must not rest on this: `read` first. */
   recall(conversationId: number, userId: string): Standing | undefined;
   forget(conversationId: number): void;
+  /** Something may have changed without being told. */
+  forgetAll(): void;
 }
 
 export function createStandings(reader: Pick<Reader, "standing">): Standings {
@@ -31,5 +33,6 @@ export function createStandings(reader: Pick<Reader, "standing">): Standings {
     },
     recall: (conversationId, userId) => recent.get(conversationId)?.get(userId),
     forget: (conversationId) => recent.delete(conversationId),
+    forgetAll: () => recent.clear(),
   };
 }

@@ -14,6 +14,8 @@ import { SharedFrames } from "./shared-frames.ts";
 export const MAX_SIGNALLED_PARTICIPANTS = 100;
 
 const FILL_RETRY_MS = 250;
+/** What another node has stored before may be told after: it gets so long before the store is asked for it. */
+const OVERTAKEN_MS = 40;
 const NOBODY: ReadonlySet<string> = new Set();
 
 /** What a channel needs of the node it is in. */
@@ -53,6 +55,8 @@ export class Channel {
   /** Events kept back: the clock is not yet known, or something before them is missing. */
   #held: Event[] | null = [];
   #filling: Promise<void> | null = null;
+  /** Runs while what is held waits for what it has overtaken, and nobody asks the store. */
+  #overtaken: NodeJS.Timeout | null = null;
   /** What newcomers are being told, while it is read. */
   #reading: { since: number; through: number; pages: Promise<readonly Page[]> } | null = null;
   /** The position frame of users for whom only this conversation has moved since the horizon, by codec. */
@@ -80,6 +84,7 @@ export class Channel {
   receive(events: readonly Event[]): void {
     if (this.#held !== null) {
       this.#held.push(...events);
+      if (this.#overtaken !== null && events[0]?.seq === this.clock + 1) this.#releaseHeld();
       return;
     }
     const first = events[0];
@@ -91,7 +96,7 @@ export class Channel {
       this.#pass(events.filter((event) => event.seq > this.clock));
     } else {
       this.#held = [...events];
-      void this.#fill();
+      this.#overtaken = setTimeout(() => void this.#fill(), OVERTAKEN_MS);
     }
   }
 
@@ -180,6 +185,7 @@ export class Channel {
 
   /** Closes the hole before what is held, from the store, then tells what was held. */
   #fill(): Promise<void> {
+    this.#stopWaiting();
     this.#held ??= [];
     this.#filling ??= this.#fillOnce().finally(() => {
       this.#filling = null;
@@ -188,8 +194,8 @@ export class Channel {
   }
 
   async #fillOnce(): Promise<void> {
-    // What is let go may end in another hole.
-    while (this.interest > 0 && this.#held !== null) {
+    // What is let go may end in another hole, which then waits for what it has overtaken.
+    while (this.interest > 0 && this.#held !== null && this.#overtaken === null) {
       try {
         const heldBefore = this.#held.length;
         const [at] = await this.#host.reader.clocks([this.id]);
@@ -238,7 +244,13 @@ export class Channel {
     for (const user of this.users.keys()) user.touch(this, this.movedXid, clock);
   }
 
+  #stopWaiting(): void {
+    if (this.#overtaken !== null) clearTimeout(this.#overtaken);
+    this.#overtaken = null;
+  }
+
   #releaseHeld(): void {
+    this.#stopWaiting();
     const held = this.#held ?? [];
     this.#held = null;
     held.sort((a, b) => a.seq - b.seq);

@@ -210,6 +210,8 @@ export class Hub {
         this.#tellPersonally(item.userId, item.signal);
       } else if (item.kind === "user-changed") {
         this.userChanged(item.userId, item.deactivated);
+      } else if (item.kind === "conversation-changed") {
+        this.#options.watch?.conversationChanged(item.conversationId);
       } else {
         this.join(item.userId, item.conversationId, item.seq).catch(() => {
           this.#options.log.warn({}, "a new membership waits for the sweep");

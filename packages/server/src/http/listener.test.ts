@@ -85,6 +85,7 @@ describe("shared routes", () => {
         success: true,
         data: { status: "healthy" },
         version: "1.2.3",
+        process: "test",
         uptime: expect.any(Number),
       },
     ]);

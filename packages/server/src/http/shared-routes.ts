@@ -22,6 +22,8 @@ export interface Readiness {
 export interface SharedRoutes {
   readonly mode: Mode;
   readonly version: string;
+  /** Names this process among others. */
+  readonly process: string;
   readonly identity: Identity;
   readonly ready: () => Promise<Readiness>;
   readonly metrics: Registry;
@@ -46,12 +48,14 @@ export function sharedRoutes(parts: SharedRoutes): RouteScope {
   };
 }
 
-function addRoutes(app: App, { mode, version, identity, ready, metrics, describe }: SharedRoutes): void {
+function addRoutes(app: App, parts: SharedRoutes): void {
+  const { mode, version, identity, ready, metrics, describe } = parts;
   app.get("/health", async () => ({
     status: "healthy",
     success: true,
     data: { status: "healthy" },
     version,
+    process: parts.process,
     uptime: Math.floor(process.uptime()),
   }));
 

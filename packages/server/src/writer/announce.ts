@@ -36,7 +36,7 @@ export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
     },
     changed(entries, { xid, outcomes }) {
       const byConversation = new Map<number, Event[]>();
-      const joined: News[] = [];
+      const more: News[] = [];
       for (const [i, { change }] of entries.entries()) {
         const outcome = outcomes[i];
         if (outcome === undefined || !("seq" in outcome) || !outcome.changed) continue;
@@ -70,13 +70,14 @@ export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
               message: said,
             });
           }
+          if (!event.created) more.push({ topic: "everyone", kind: "conversation-changed", conversationId });
           const newcomers = change.kind === "open" ? change.people : added;
           for (const { userId } of newcomers) {
-            joined.push({ topic: `user:${userId}`, kind: "joined", userId, conversationId, seq });
+            more.push({ topic: `user:${userId}`, kind: "joined", userId, conversationId, seq });
           }
         }
       }
-      publish(byConversation, joined);
+      publish(byConversation, more);
     },
   };
 }

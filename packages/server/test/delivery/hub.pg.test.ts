@@ -1,12 +1,14 @@
 import type { Event } from "@parlance/protocol/events.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
+import type { Bus } from "../../src/core/ports/bus.ts";
 import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
 import type { Codec, Outlet } from "../../src/delivery/outlet.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
 import { silentLog } from "../support/log.ts";
-import { startNode, type WritingNode } from "../support/node.ts";
+import { seeded, startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 
 let database: TestDatabase;
@@ -23,8 +25,8 @@ afterAll(async () => {
 });
 
 /** A node with a hub whose look at the store can be stepped into. */
-async function startHub(wrap: (reader: TickReader) => TickReader = (reader) => reader) {
-  const node = await startNode(database.connection);
+async function startHub(wrap: (reader: TickReader) => TickReader = (reader) => reader, bus?: Bus) {
+  const node = await startNode(database.connection, bus && { bus });
   nodes.push(node);
   const reader = wrap(node.store.ticks);
   const hub = new Hub({
@@ -179,6 +181,53 @@ test("what comes while a hole is being filled is told behind it", async () => {
   await expect.poll(() => bob.told.length).toBe(3);
   const texts = bob.told.map((event) => (event.type === "message.stored" ? event.message.content : ""));
   expect(texts).toEqual(["never announced", "shows the hole", "while it is filled"]);
+  hub.detach(session);
+});
+
+/** Carries each piece of news after a time of its own, as news of several processes comes: out of order. */
+function shuffledBus(maxMs: number): Bus {
+  const bus = createInProcessBus();
+  const random = seeded(11);
+  return {
+    ...bus,
+    publish(news) {
+      for (const item of news) setTimeout(() => bus.publish([item]), random(maxMs));
+    },
+  };
+}
+
+test.each([
+  ["a little: the store is not asked", 20, true],
+  ["much: the store fills the holes", 200, false],
+])("news that overtakes other news by %s; all is told once and in order", async (_, maxMs, isCalm) => {
+  let asked = 0;
+  const { node, hub } = await startHub(
+    (reader) => ({
+      ...reader,
+      clocks(ids) {
+        asked++;
+        return reader.clocks(ids);
+      },
+      async conversationTicks(...stretch) {
+        // Meanwhile more is said, and overtakes more.
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        return await reader.conversationTicks(...stretch);
+      },
+    }),
+    shuffledBus(maxMs),
+  );
+  const conversation = await node.open(["shuffle-ann", `shuffle-${maxMs}`]);
+  const bob = listener();
+  const session = await hub.attach(`shuffle-${maxMs}`, bob.outlet);
+  session.release();
+  asked = 0;
+  for (let i = 0; i < 150; i++) {
+    await node.send({ conversationId: conversation, senderId: "shuffle-ann", content: String(i) });
+  }
+  await expect.poll(() => bob.told.at(-1)?.seq, { timeout: 10_000 }).toBe(151);
+  expect(bob.told.map(({ seq }) => seq)).toEqual(upTo(151).slice(1));
+  if (isCalm) expect(asked).toBeLessThan(5);
+  else expect(asked).toBeGreaterThan(0);
   hub.detach(session);
 });
 

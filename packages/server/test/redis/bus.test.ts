@@ -50,7 +50,6 @@ describeWithRedis("a bus that loses its Redis", () => {
     await expect
       .poll(() => scene.buses.map((bus) => bus.isUp()), { timeout: 10_000 })
       .toEqual([false, false]);
-    expect(scene.buses[0].peers()).toEqual([]);
     scene.buses[0].publish([joined(1)]);
     scene.buses[1].publish([joined(2)]);
     // What is said in the same process needs no Redis.
@@ -62,7 +61,6 @@ describeWithRedis("a bus that loses its Redis", () => {
     await heardAgain(3).toContain(3);
     expect(heard).not.toContain(1);
     expect(scene.buses[0].counts.unsent).toBeGreaterThan(0);
-    await expect.poll(() => scene.buses[0].peers()).toEqual(["two"]);
   });
 
   test("notices that its subscriptions were cut", async () => {
@@ -87,7 +85,7 @@ describeWithRedis("a bus that loses its Redis", () => {
       "1other\n[]",
       `${"s".repeat(16)}1other\n[{"topic":"user:ann","kind":"joined","seq":7}]`,
     ]) {
-      server.cli(["SPUBLISH", `${scene.namespace}:user:ann`, message]);
+      server.cli(["SPUBLISH", `${scene.prefix}user:ann`, message]);
     }
     await expect.poll(() => scene.buses[1].counts.refused).toBe(4);
     await heardAgain(1).toContain(1);

@@ -7,25 +7,23 @@ import { silentLog } from "./log.ts";
 
 export interface RedisBuses {
   readonly buses: readonly [RedisBus, RedisBus];
-  readonly namespace: string;
+  readonly prefix: string;
   close(): Promise<void>;
 }
 
-/** Two buses of an installation of their own, once each hears the other. */
+/** Two buses of an installation of their own, once both hear. */
 export async function openRedisBuses(address: RedisAddress, log: Log = silentLog): Promise<RedisBuses> {
-  const namespace = randomBytes(4).toString("hex");
+  const prefix = `${randomBytes(4).toString("hex")}:`;
   const secret = randomBytes(32);
   const nodes = ["one", "two"].map((origin) => {
     const redis = openRedis(address, "the bus", log);
-    return { redis, bus: createRedisBus({ address, redis, namespace, secret, origin, log }) };
+    return { redis, bus: createRedisBus({ address, redis, prefix, secret, origin, log }) };
   });
   const buses = nodes.map(({ bus }) => bus) as [RedisBus, RedisBus];
-  while (!buses.every((bus) => bus.isUp() && bus.peers().length === 1)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await Promise.all(buses.map((bus) => bus.whenUp(10_000)));
   return {
     buses,
-    namespace,
+    prefix,
     async close() {
       for (const { redis, bus } of nodes) {
         await bus.close();

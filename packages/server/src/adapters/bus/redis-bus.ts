@@ -2,7 +2,7 @@ import type { Bus } from "../../core/ports/bus.ts";
 import { openRedisWire, type RedisWire, type RedisWireOptions } from "./redis-wire.ts";
 import { createWiredBus } from "./wired-bus.ts";
 
-export type RedisBus = Bus & Pick<RedisWire, "isUp" | "peers" | "counts">;
+export type RedisBus = Bus & Pick<RedisWire, "isUp" | "whenUp" | "counts">;
 
 /** The bus of all processes that share a Redis, a namespace and a secret. */
 export function createRedisBus(options: RedisWireOptions): RedisBus {
@@ -11,6 +11,6 @@ export function createRedisBus(options: RedisWireOptions): RedisBus {
     wire = openRedisWire(options, events);
     return wire;
   });
-  const { isUp, peers, counts } = wire as RedisWire;
-  return { ...bus, isUp, peers, counts };
+  const { isUp, whenUp, counts } = wire as RedisWire;
+  return { ...bus, isUp, whenUp, counts };
 }

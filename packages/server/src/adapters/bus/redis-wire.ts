@@ -3,20 +3,21 @@ import type { Topic } from "../../core/ports/bus.ts";
 import type { Log } from "../../core/ports/log.ts";
 import type { Redis } from "../redis/redis.ts";
 import { openSubscriber, type Subscriber } from "../redis/subscriber.ts";
-import { createPeers } from "./peers.ts";
 import { createSeal } from "./seal.ts";
 import type { Wire, WireEvents } from "./wired-bus.ts";
 
-/** Each process says so often that it lives. */
+/** Each process says something to itself so often. */
 const BEAT_MS = 1_000;
-/** One that was not heard of for so long is dead; where one's own is not heard, nothing else is either. */
+/** Where that was not heard for so long, nothing else is heard either. */
 const SILENT_MS = 4_000;
+/** Said to everyone: something could not be said. */
+const GAP = Buffer.from("!");
 
 export interface RedisWire extends Wire {
   /** Whether what is said comes back: nothing less shows that the others hear it too. */
   isUp(): boolean;
-  /** The other processes of this installation that live. */
-  peers(): readonly string[];
+  /** Resolves when it is, and after `timeoutMs` at the latest. */
+  whenUp(timeoutMs: number): Promise<void>;
   /** Payloads that nobody else could be sent, or that came from somebody else than the others. */
   readonly counts: { unsent: number; refused: number };
 }
@@ -25,7 +26,7 @@ export interface RedisWireOptions {
   readonly address: RedisAddress;
   readonly redis: Redis;
   /** Begins every channel's name: of one installation. */
-  readonly namespace: string;
+  readonly prefix: string;
   readonly secret: Buffer;
   readonly origin: string;
   readonly log: Log;
@@ -33,20 +34,22 @@ export interface RedisWireOptions {
 
 /** Channels of Redis: one for each conversation and each user that somebody here listens to, and one for everyone. */
 export function openRedisWire(options: RedisWireOptions, events: WireEvents): RedisWire {
-  const { redis, namespace, origin } = options;
+  const { redis, prefix, origin } = options;
   const seal = createSeal(options.secret);
-  const peers = createPeers(origin, SILENT_MS);
   const counts = { unsent: 0, refused: 0 };
   const wanted = new Set<string>();
-  const nodes = `${namespace}:nodes`;
+  const self = `${prefix}node:${origin}`;
+  const everyone = `${prefix}everyone`;
   let subscriber: Subscriber | null = null;
   let sharded = true;
   let wasUp = false;
+  const firstBeat = Promise.withResolvers<void>();
+  let beatHeardAt = Number.NEGATIVE_INFINITY;
   /** Something said here did not go out: the others must look for it. */
   let owes = false;
   let renewedAt = performance.now();
 
-  const channelOf = (topic: Topic): string => `${namespace}:${topic}`;
+  const channelOf = (topic: Topic): string => `${prefix}${topic}`;
 
   const send = (channel: string, payload: Buffer): void => {
     redis.send(channel, [sharded ? "SPUBLISH" : "PUBLISH", channel, seal.close(payload)]).catch(() => {
@@ -58,38 +61,33 @@ export function openRedisWire(options: RedisWireOptions, events: WireEvents): Re
   const heard = (channel: string, sealed: Buffer): void => {
     const payload = seal.open(sealed);
     if (payload === null) counts.refused++;
-    else if (channel !== nodes) events.heard(payload);
-    else hearBeat(payload.toString());
+    else if (channel === self) hearBeat();
+    else if (payload.equals(GAP)) events.gap();
+    else events.heard(payload);
   };
 
-  /** `origin`, or `origin!` where it could not say something meanwhile. */
-  const hearBeat = (beat: string): void => {
-    const node = beat.replace(/!$/, "");
-    const isNew = peers.heard(node);
+  const hearBeat = (): void => {
+    beatHeardAt = performance.now();
+    firstBeat.resolve();
     look();
-    if (node === origin) return;
-    if (beat !== node) events.gap();
-    // So that it need not wait to know of this one.
-    if (isNew) sayBeat();
+    if (!owes) return;
+    owes = false;
+    send(everyone, GAP);
   };
 
+  const isUp = (): boolean => performance.now() - beatHeardAt < SILENT_MS;
   const look = (): void => {
-    const up = peers.hearsItself();
+    const up = isUp();
     if (up === wasUp) return;
     wasUp = up;
     if (up) events.gap();
     options.log[up ? "info" : "warn"]({}, up ? "the bus carries" : "the bus carries nothing");
   };
 
-  const sayBeat = (): void => {
-    send(nodes, Buffer.from(owes ? `${origin}!` : origin));
-    owes = false;
-  };
-
   const beat = (): void => {
     look();
     if (!redis.isUp()) return;
-    sayBeat();
+    send(self, Buffer.alloc(0));
     if (wasUp || performance.now() - renewedAt < SILENT_MS) return;
     renewedAt = performance.now();
     subscriber?.renew("nothing is heard");
@@ -105,11 +103,11 @@ export function openRedisWire(options: RedisWireOptions, events: WireEvents): Re
         heard,
         gap() {
           events.gap();
-          sayBeat();
+          send(self, Buffer.alloc(0));
         },
         log: options.log,
       });
-      for (const channel of [nodes, channelOf("everyone"), ...wanted]) void subscriber.subscribe(channel);
+      for (const channel of [self, everyone, ...wanted]) void subscriber.subscribe(channel);
     }
     beat();
   };
@@ -121,8 +119,12 @@ export function openRedisWire(options: RedisWireOptions, events: WireEvents): Re
 
   return {
     counts,
-    isUp: () => peers.hearsItself(),
-    peers: peers.others,
+    isUp,
+    async whenUp(timeoutMs) {
+      const timer = setTimeout(firstBeat.resolve, timeoutMs);
+      await firstBeat.promise;
+      clearTimeout(timer);
+    },
     publish: (topic, payload) => send(channelOf(topic), payload),
     async subscribe(topic) {
       const channel = channelOf(topic);

@@ -36,6 +36,8 @@ export type News =
       readonly userId: string;
       readonly deactivated: boolean;
     }
+  /** Its people or settings are others: for those who remember how people stand in it without listening to it. */
+  | { readonly topic: Topic; readonly kind: "conversation-changed"; readonly conversationId: number }
   /** A user was let into a conversation. */
   | {
       readonly topic: Topic;

@@ -5,8 +5,8 @@ import type { Parts } from "../parts.ts";
 import { mayManageUsers } from "../policy.ts";
 
 /**
- * Shuts a user out, or lets them in again. What they wrote and where they take part stays. Their connections here end
- * at once; those of other nodes too where the bus tells of it, else with the sweep.
+ * Shuts a user out, or lets them in again. What they wrote and where they take part stays. Their connections end
+ * at once, on other nodes where the bus tells of it, else with the sweep.
  */
 export async function deactivateUser(
   { people, users, bus }: Pick<Parts, "people" | "users" | "bus">,
@@ -18,6 +18,6 @@ export async function deactivateUser(
   const changed = await people.setDeactivated(userId, deactivated);
   if (changed === null) throw new Refusal("not_found", "User not found");
   users.forget(userId);
-  bus.publish([{ topic: `user:${userId}`, kind: "user-changed", userId, deactivated }]);
+  bus.publish([{ topic: "everyone", kind: "user-changed", userId, deactivated }]);
   return { changed };
 }

@@ -28,7 +28,7 @@ export async function setProfile(
   const given = { ...(name !== undefined && { name }), ...(avatarUrl !== undefined && { avatarUrl }) };
   if (Object.keys(given).length > 0) await people.setProfile(userId, given);
   users.forget(userId);
-  bus.publish([{ topic: `user:${userId}`, kind: "user-changed", userId, deactivated: false }]);
+  bus.publish([{ topic: "everyone", kind: "user-changed", userId, deactivated: false }]);
   if (name === null) await users.arrive(caller);
   const [card] = await people.cards([userId]);
   return card as UserCard;

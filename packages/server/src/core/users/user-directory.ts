@@ -27,6 +27,8 @@ export interface UserDirectory {
   meet(caller: Caller, userIds: readonly string[]): Promise<void>;
   /** What is known of a user is no longer so: asks again when it is needed. */
   forget(userId: string): void;
+  /** Something may have changed without being told. */
+  forgetAll(): void;
 }
 
 interface Arrival {
@@ -118,5 +120,6 @@ export function createUserDirectory(options: {
     },
 
     forget: (userId) => names.delete(userId),
+    forgetAll: () => names.clear(),
   };
 }

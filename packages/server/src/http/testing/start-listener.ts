@@ -48,6 +48,7 @@ export async function start(
   const metrics = new Registry();
   listener.addScope(
     sharedRoutes({
+      process: "test",
       mode: config.mode,
       version: "1.2.3",
       identity,

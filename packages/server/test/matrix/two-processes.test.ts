@@ -1,0 +1,18 @@
+import { describeWithRedis, startRedis } from "../support/redis.ts";
+import { openScene } from "../support/server.ts";
+import { matrix } from "./matrix.ts";
+
+describeWithRedis("over Redis", () => {
+  matrix("two processes", async () => {
+    const redis = await startRedis();
+    const scene = await openScene("matrix_two");
+    const env = { REDIS_URL: redis.url };
+    return {
+      servers: await Promise.all([scene.start(env), scene.start(env)]),
+      async close() {
+        await scene.close();
+        await redis.close();
+      },
+    };
+  });
+});
