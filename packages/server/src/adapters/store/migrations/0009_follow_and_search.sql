@@ -182,20 +182,31 @@ create type found_words as (said_at timestamptz, conversation_id bigint, seq big
 -- given: in one conversation or, with p_conversation null, in all of the user's. p_user null: whoever asks may read
 -- all of p_conversation. Only where the user takes part now, and only from their joining on where history is hidden.
 --
+-- Conversations are looked at by the batch, those in which something was said latest first, and each batch from its
+-- newest stretches on, all with one statement: a statement for each took eight times as long over a thousand of them.
+-- It ends where nothing that is left can be newer than the page that was found.
+--
 -- p_query: a tsquery's text, with '~' before each word for its stretch.
 create function search_words(
   p_user text, p_conversation bigint, p_query text, p_before found_words, p_limit integer
 ) returns setof found_words language plpgsql stable as $$
 declare
-  c record;
-  found_all found_words[] := '{}';
-  found_here found_words[];
-  newest bigint;
-  oldest bigint;
+  page found_words[] := '{}';
+  ids bigint[];
+  from_seqs bigint[];
+  last_seqs bigint[];
+  said_last timestamptz[];
+  done integer := 0;
+  batch integer := 4;
+  -- Of the batch, those that are not done: the newest stretch of each that was not looked at.
+  b_ids bigint[];
+  b_from bigint[];
+  b_newest bigint[];
   width bigint;
-  here integer;
 begin
-  for c in
+  select array_agg(c.id), array_agg(c.from_seq), array_agg(c.last_seq), array_agg(c.last_message_at)
+  into ids, from_seqs, last_seqs, said_last
+  from (
     select v.id, v.last_seq, v.last_message_at,
            case when p.user_id is null or (v.settings->>'historyVisible')::boolean then 0 else p.joined_seq end as from_seq
     from participants p join conversations v on v.id = p.conversation_id
@@ -206,37 +217,44 @@ begin
     from conversations v
     left join participants p on p.conversation_id = v.id and p.user_id = p_user and p.left_seq is null
     where v.id = p_conversation and v.deleted_at is null and (p_user is null or p.user_id is not null)
-    order by last_message_at desc
-  loop
-    -- Nothing in this conversation, nor in those after it, is newer than what was found.
-    exit when cardinality(found_all) >= p_limit and found_all[p_limit].said_at > c.last_message_at;
-    newest := case when p_before.said_at <= c.last_message_at then seq_before(c.id, c.last_seq, p_before.said_at) else c.last_seq end / 2048;
-    oldest := c.from_seq / 2048;
+    order by last_message_at desc) c;
+  while done < cardinality(ids) loop
+    exit when cardinality(page) >= p_limit and page[p_limit].said_at > said_last[done + 1];
+    select array_agg(ids[i]), array_agg(from_seqs[i]), array_agg(
+      case when p_before.said_at <= said_last[i] then seq_before(ids[i], last_seqs[i], p_before.said_at) else last_seqs[i] end / 2048)
+    into b_ids, b_from, b_newest
+    from generate_series(done + 1, least(done + batch, cardinality(ids))) i;
     width := 1;
-    here := 0;
-    while newest >= oldest and here < p_limit loop
-      select array_agg((w.said_at, c.id, w.seq)::found_words order by w.seq desc)
-      into found_here
-      -- Conversation and seq are asked for in a way that no index serves: the words' index is the one to use, whatever a
-      -- plan made over an empty table thinks.
-      from generate_series(greatest(newest - width + 1, oldest), newest) as s (n)
-      cross join lateral (
-        select m.said_at, m.seq from message_words m
-        where m.words @@ replace(p_query, '~', stretch(c.id, s.n))::tsquery
-          and m.conversation_id is not distinct from c.id and m.seq + 0 >= c.from_seq
-          and (p_before is null or (m.said_at, c.id, m.seq) < p_before)
-        order by m.seq desc limit p_limit) w;
-      if found_here is not null then
-        here := here + cardinality(found_here);
-        found_all := array(
-          select (u.said_at, u.conversation_id, u.seq)::found_words from unnest(found_all || found_here) u
-          order by u.said_at desc, u.conversation_id desc, u.seq desc limit p_limit);
-      end if;
-      newest := newest - width;
+    while cardinality(b_ids) > 0 loop
+      page := array(
+        select (u.said_at, u.conversation_id, u.seq)::found_words from (
+          select f.said_at, f.conversation_id, f.seq from unnest(page) f
+          union all
+          select w.said_at, c.id, w.seq
+          from unnest(b_ids, b_from, b_newest) as c (id, from_seq, newest)
+          cross join lateral generate_series(greatest(c.newest - width + 1, c.from_seq / 2048), c.newest) as s (n)
+          -- Conversation and seq are asked for in a way that no index serves: the words' index is the one to use, whatever
+          -- a plan made over an empty table thinks.
+          cross join lateral (
+            select m.said_at, m.seq from message_words m
+            where m.words @@ replace(p_query, '~', stretch(c.id, s.n))::tsquery
+              and m.conversation_id is not distinct from c.id and m.seq + 0 >= c.from_seq
+              and (p_before is null or (m.said_at, c.id, m.seq) < p_before)
+            order by m.seq desc limit p_limit) w) u
+        order by u.said_at desc, u.conversation_id desc, u.seq desc limit p_limit);
+      -- Times never go down with seq: what is left of a conversation is no newer than the last message in it.
+      select array_agg(c.id), array_agg(c.from_seq), array_agg(c.newest - width) into b_ids, b_from, b_newest
+      from unnest(b_ids, b_from, b_newest) as c (id, from_seq, newest)
+      where c.newest - width >= c.from_seq / 2048
+        and (cardinality(page) < p_limit or page[p_limit].said_at <= (
+          select m.created_at from messages m
+          where m.conversation_id = c.id and m.seq < (c.newest - width + 1) * 2048 order by m.seq desc limit 1));
       width := least(width * 2, 64);
     end loop;
+    done := done + batch;
+    batch := least(batch * 4, 64);
   end loop;
-  return query select * from unnest(found_all);
+  return query select * from unnest(page);
 end $$;
 
 -- The greatest seq of a message that was said no later, or 0: times never go down with seq, so halves are left out
