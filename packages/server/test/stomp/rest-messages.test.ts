@@ -75,7 +75,9 @@ describe("sending", () => {
     };
     expect(body.data).toEqual({ ...message, tempId: "temp-123" });
     for (const person of [one, two]) {
-      expect((await person.get(`/conversations/${id}/messages`)).body.data).toEqual([message]);
+      expect((await person.get(`/conversations/${id}/messages`)).body.data).toEqual([
+        { ...message, ownReactions: [] },
+      ]);
     }
   });
 

@@ -175,6 +175,7 @@ describe("what the server says", () => {
       expect(payload).toEqual({
         conversation_id: conversation,
         message_id: "k1",
+        id: expect.stringMatching(/^msg_/),
         user_id: b,
         emoji: "❤️",
         added: true,
