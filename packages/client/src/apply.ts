@@ -176,8 +176,8 @@ export class Apply {
     const isOld = known !== null && unread === undefined && payload.seq <= known.seq;
     if (isOld) return;
     state.setConversation(conversationOfFrame(payload, known, state.userId, now()));
-    // Whoever was let in is told the head and no more.
-    if (known === null) this.#parts.needConversation(id);
+    // A head is not all there is to know of it, or of who was let in.
+    if (known === null || payload.added.length > 0) this.#parts.needConversation(id);
   }
 
   #receipt(payload: ServerEvents["receipt"]): void {
@@ -248,7 +248,9 @@ const previewOf = (content: string): string => Array.from(content.slice(0, 400))
 
 /** A conversation in which something more was said. */
 function withMessage(conversation: Conversation, message: Message, me: string): Conversation {
-  const isCounted = message.senderId !== me && message.type !== "system";
+  // It is in the history and moves nothing in a list.
+  if (message.type === "system") return { ...conversation, seq: message.seq };
+  const isCounted = message.senderId !== me;
   return {
     ...conversation,
     seq: message.seq,

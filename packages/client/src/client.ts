@@ -147,6 +147,7 @@ export class Client {
       rest,
       connection,
       apply: this.#apply,
+      needPresence: (userIds) => this.#background(this.people.presence(userIds)),
       problem: (error) => this.#problem(error),
     });
     this.people = new People({ state, rest, connection });

@@ -33,6 +33,8 @@ export interface ConversationsParts {
   readonly rest: Rest;
   readonly connection: LiveConnection;
   readonly apply: Apply;
+  /** It is not known whether these are here, and told only when that changes. */
+  readonly needPresence: (userIds: readonly string[]) => void;
   readonly problem: (error: ClientError) => void;
 }
 
@@ -86,7 +88,7 @@ export class Conversations {
 
   /** One conversation as it is now; rejects with `not_participant` where it is not one's own. */
   async load(id: string): Promise<Conversation> {
-    return this.#take(await this.#parts.rest.get(`/conversations/${segment(id)}`));
+    return this.#meet(await this.#parts.rest.get(`/conversations/${segment(id)}`));
   }
 
   /** Groups with this in their name, archived ones too. */
@@ -100,13 +102,13 @@ export class Conversations {
 
   /** The direct conversation with somebody, found or made. */
   async direct(userId: string): Promise<Conversation> {
-    return this.#take(await this.#parts.rest.post(`/conversations/direct/${segment(userId)}`));
+    return this.#meet(await this.#parts.rest.post(`/conversations/direct/${segment(userId)}`));
   }
 
   /** A new group of these people and oneself. */
   async createGroup(userIds: readonly string[], options: GroupOptions = {}): Promise<Conversation> {
     const body = { ...options, userIds };
-    return this.#take(await this.#parts.rest.post("/conversations", { body, key: crypto.randomUUID() }));
+    return this.#meet(await this.#parts.rest.post("/conversations", { body, key: crypto.randomUUID() }));
   }
 
   /** Changes what is named; owners and admins may. */
@@ -126,7 +128,7 @@ export class Conversations {
   }
 
   async addParticipants(id: string, userIds: readonly string[]): Promise<Conversation> {
-    return this.#take(
+    return this.#meet(
       await this.#parts.rest.post(`/conversations/${segment(id)}/participants`, { body: { userIds } }),
     );
   }
@@ -259,6 +261,15 @@ export class Conversations {
       limit: INBOX_PAGE,
       ...query,
     });
+  }
+
+  /** One that may be new, with people who were here before it. */
+  #meet(item: RestConversation): Conversation {
+    const { state, needPresence } = this.#parts;
+    const online = item.participants.filter((one) => one.online).map(({ userId }) => String(userId));
+    const unknown = online.filter((userId) => userId !== state.userId && !state.knowsPresence(userId));
+    if (unknown.length > 0) needPresence(unknown);
+    return this.#take(item);
   }
 
   /** What was told meanwhile may be newer than the answer: then it is asked again. */

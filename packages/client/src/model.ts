@@ -46,7 +46,9 @@ export interface Message {
   readonly seq: number;
   /** The tick of its latest change: of two the higher is the truth. */
   readonly rev: number;
+  /** `system`: what happened to the conversation, with `metadata` that says the same for programs. */
   readonly type: MessageType;
+  /** Empty of what nobody wrote: `system`. */
   readonly senderId: string;
   readonly senderName: string | null;
   readonly senderAvatarUrl: string | null;

@@ -18,7 +18,7 @@ export interface RestMessage {
   readonly conversationId: number;
   readonly messageType: string;
   readonly content: string | null;
-  readonly senderId: UserId;
+  readonly senderId: UserId | null;
   readonly senderName: string | null;
   readonly senderAvatarUrl: string | null;
   readonly parentMessageId: number | null;
@@ -26,7 +26,7 @@ export interface RestMessage {
     readonly id: number;
     readonly messageType: string;
     readonly content: string | null;
-    readonly senderId: UserId;
+    readonly senderId: UserId | null;
     readonly senderName: string | null;
     readonly isDeleted: boolean;
   } | null;
@@ -63,7 +63,7 @@ export interface RestConversation {
   readonly description: string | null;
   readonly avatarUrl: string | null;
   readonly createdAt: string;
-  readonly updatedAt: string;
+  readonly lastMessageAt: string | null;
   readonly participantCount: number;
   readonly participants: readonly RestParticipant[];
   readonly allowReactions: boolean;

@@ -175,6 +175,10 @@ export class State {
     this.store.touch(`typing:${conversationId}`);
   }
 
+  knowsPresence(userId: string): boolean {
+    return this.#presence.has(userId);
+  }
+
   setPresence(presence: Presence): void {
     this.#presence.set(presence.userId, presence);
     this.store.touch(`presence:${presence.userId}`);

@@ -28,6 +28,8 @@ export const spellMessage = (id: number): string => spell("msg", id);
 const lower = <T extends string>(word: string): T => word.toLowerCase() as T;
 const timeOf = (text: string | null): number | null => (text === null ? null : Date.parse(text));
 
+/** Whose `senderId` is of messages that nobody wrote. */
+const NOBODY = "";
 const STORED = { state: "stored", error: null } as const;
 
 /** @param ownReactions as far as they are known: a frame is the same for all who get it */
@@ -79,6 +81,8 @@ export function messageOfFrame(payload: MessagePayload, ownReactions: readonly s
   };
 }
 
+const senderOf = (userId: number | string | null): string => (userId === null ? NOBODY : String(userId));
+
 export function messageOfRest(message: RestMessage): Message {
   const { parentMessage: parent } = message;
   const id = spellMessage(message.id);
@@ -90,7 +94,7 @@ export function messageOfRest(message: RestMessage): Message {
     seq: message.seq,
     rev: message.rev,
     type: lower<MessageType>(message.messageType),
-    senderId: String(message.senderId),
+    senderId: senderOf(message.senderId),
     senderName: message.senderName,
     senderAvatarUrl: message.senderAvatarUrl,
     content: message.content ?? "",
@@ -101,7 +105,7 @@ export function messageOfRest(message: RestMessage): Message {
         : {
             id: spellMessage(parent.id),
             type: lower<MessageType>(parent.messageType),
-            senderId: String(parent.senderId),
+            senderId: senderOf(parent.senderId),
             senderName: parent.senderName,
             content: parent.content ?? "",
             isDeleted: parent.isDeleted,
@@ -175,7 +179,7 @@ export function conversationOfRest(conversation: RestConversation, me: string): 
     unread: conversation.unreadCount,
     unreadMentions: conversation.unreadMentions,
     lastMessage: lastMessage === null ? null : messageOfRest(lastMessage),
-    lastActivityAt: Date.parse(conversation.updatedAt),
+    lastActivityAt: Date.parse(conversation.lastMessageAt ?? conversation.createdAt),
     muted: conversation.muted,
     pinned: conversation.pinned,
     archived: conversation.archived,
