@@ -18,7 +18,7 @@ import { openRedisPresence } from "./adapters/presence/redis-presence.ts";
 import { openRedisQueue } from "./adapters/queue/redis/redis-queue.ts";
 import { createStoreQueue } from "./adapters/queue/store-queue.ts";
 import { namespaceOf } from "./adapters/redis/namespace.ts";
-import { joinNodes } from "./adapters/redis/nodes.ts";
+import { joinNodes, type Nodes } from "./adapters/redis/nodes.ts";
 import { openRedis, type Redis } from "./adapters/redis/redis.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./adapters/store/embedded/embedded-postgres.ts";
 import { checkServer, migrate } from "./adapters/store/migrate.ts";
@@ -101,6 +101,9 @@ const WEBHOOK_IDLE_MS = 2_000;
 const WEBHOOK_DRAIN_MS = 2_000;
 /** An endpoint that has taken nothing for so long is disabled. */
 const WEBHOOK_DISABLE_MS = 24 * 3_600_000;
+
+/** A commit that takes longer is none that messages could wait for; `/ready` itself waits for two seconds. */
+const PROBE_MS = 1_500;
 
 /** For what is measured and not told: a clock that is set does not go through it. */
 const elapsed = (): number => performance.now();
@@ -304,7 +307,7 @@ async function startOver(
       version: VERSION,
       identity,
       process: nodeId,
-      ready: () => readiness(store, durability, shared?.redis ?? null, carrier),
+      ready: () => readiness(store, durability, shared?.nodes ?? null, carrier),
       metrics,
       describe: () => listener.describe(VERSION),
     }),
@@ -451,17 +454,21 @@ async function joinRedis(address: RedisAddress, store: PostgresStore, nodeId: st
 async function readiness(
   store: PostgresStore,
   durability: string,
-  redis: Pick<Redis, "isUp"> | null,
+  nodes: Pick<Nodes, "state"> | null,
   bus: Pick<RedisBus, "isUp"> | null,
 ) {
   const others = {
-    ...(redis !== null && { redis: redis.isUp() ? "ok" : "does not answer" }),
+    ...(nodes !== null && { redis: nodes.state() }),
     ...(bus !== null && { bus: bus.isUp() ? "ok" : "other processes' messages are a sweep late" }),
   };
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(reject, PROBE_MS);
   try {
-    await store.probe();
+    await Promise.race([store.probe(), late]);
     return { ok: true, store: "ok", durability, ...others };
   } catch {
     return { ok: false, store: "nothing can be stored", durability, ...others };
+  } finally {
+    clearTimeout(timer);
   }
 }

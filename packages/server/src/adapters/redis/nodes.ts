@@ -1,5 +1,5 @@
 import type { Log } from "../../core/ports/log.ts";
-import { type Redis, script } from "./redis.ts";
+import { isReply, type Redis, script } from "./redis.ts";
 
 /** A process that has not been heard of for so long is taken for dead. */
 const LEASE_MS = 6_000;
@@ -34,12 +34,16 @@ export interface DeadNode {
   readonly seenAt: number;
 }
 
+/** How the last beat went, in a word for operators. */
+export type NodesState = "ok" | "does not answer" | "refuses to be written";
+
 /** Which processes are alive, by what each says of itself every two seconds. */
 export interface Nodes {
   /** Called after each beat that Redis has answered. */
   onBeat(listener: (beat: Beat) => void): void;
   /** What a dead one has left is cleared up. */
   forget(nodeId: string): Promise<void>;
+  state(): NodesState;
   /** Takes this one out of the living, at once. */
   leave(what: "all is cleared up" | "for others to clear up"): Promise<void>;
 }
@@ -48,16 +52,19 @@ export function joinNodes(redis: Redis, prefix: string, nodeId: string, log: Log
   const key = `${prefix}nodes`;
   const listeners: ((beat: Beat) => void)[] = [];
   let left = false;
+  let state: NodesState = "does not answer";
   let timer: NodeJS.Timeout | null = null;
   let beating: Promise<void> = Promise.resolve();
 
   const beat = async (): Promise<void> => {
     try {
       const answer = await redis.run(BEAT, [key], [nodeId, String(LEASE_MS)]);
+      state = "ok";
       const [known, live, dead] = answer as [number, string[], unknown[]];
       const told: Beat = { live: live.toSorted(), dead: deadNodes(dead), wasUnknown: known === 0 };
       for (const listener of listeners) listener(told);
     } catch (error) {
+      state = isReply(error) ? "refuses to be written" : "does not answer";
       log.debug({ error }, "Redis was not told that this process is alive");
     }
     if (!left) timer = setTimeout(go, BEAT_MS);
@@ -75,6 +82,7 @@ export function joinNodes(redis: Redis, prefix: string, nodeId: string, log: Log
   });
 
   return {
+    state: () => (redis.isUp() ? state : "does not answer"),
     onBeat: (listener) => void listeners.push(listener),
     async forget(dead) {
       await redis.send(key, ["ZREM", key, dead]);

@@ -34,6 +34,9 @@ export interface Line {
 const FIRST_DELAY_MS = 25;
 const LONGEST_DELAY_MS = 2_000;
 
+/** What a server answers that is no primary any more, or not yet: behind the same address there may be another by now. */
+const READ_ONLY = "25006";
+
 export function createLine(options: LineOptions): Line {
   let client: pg.Client | null = null;
   let closed = false;
@@ -96,7 +99,13 @@ export function createLine(options: LineOptions): Line {
       if (closed) throw new StoreError("unavailable", "closed");
       pending++;
       try {
-        return await run(client ?? (await connected()), text, values);
+        const own = client ?? (await connected());
+        try {
+          return await run(own, text, values);
+        } catch (error) {
+          if (error instanceof StoreError && error.code === READ_ONLY) own.end().catch(() => {});
+          throw error;
+        }
       } finally {
         pending--;
       }

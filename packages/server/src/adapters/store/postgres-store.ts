@@ -80,6 +80,9 @@ const FOLLOW_SETUP = [...LANE_SETUP, "set synchronous_commit = off"];
 const SEARCH_SETUP = [...SESSION_SETUP, "set statement_timeout = '1s'"];
 const MARK_SETUP = [...LANE_SETUP, STATEMENT_TIMEOUT];
 
+/** Changes nothing, and is refused wherever nothing may be changed. */
+const PROBE = `with none as (update instance set epoch = epoch where false) select pg_current_xact_id()`;
+
 export async function connectStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   let epoch = "";
   const onConnect = async (query: Query): Promise<void> => {
@@ -118,7 +121,7 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     secret: createSecrets(read),
     ids,
     async probe() {
-      await marking.query("select pg_current_xact_id()");
+      await marking.query(PROBE);
     },
     async close() {
       await Promise.all(all.map((one) => one.close()));
