@@ -223,7 +223,11 @@ async function startOver(
     accessKeyId: config.s3AccessKeyId,
     secretAccessKey: config.s3SecretAccessKey,
   });
-  const webhookTargets = { allowPrivate: config.webhookAllowPrivate === "on", resolve: systemResolve };
+  const reach = {
+    allowPrivate: config.webhookAllowPrivate === "on",
+    ownHosts: config.publicHosts,
+    resolve: systemResolve,
+  };
   const maxFileBytes = config.maxFileSizeMb * 1024 * 1024;
   const door = createDoor({
     reader: store.reader,
@@ -248,7 +252,7 @@ async function startOver(
     contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
     maxParticipants: config.maxParticipants,
     webhooks: store.webhooks,
-    webhookTargets: createTargets({ ...webhookTargets, ports: config.webhookPorts.map(Number) }),
+    webhookTargets: createTargets({ ...reach, ports: config.webhookPorts.map(Number) }),
   });
   sweep = startSweep({
     hub,
@@ -350,11 +354,12 @@ async function startOver(
   }
   await carries;
   const url = await listener.listen();
-  const poster = createPoster({ ...webhookTargets, timeoutMs: WEBHOOK_TIMEOUT_MS });
+  const poster = createPoster({ ...reach, timeoutMs: WEBHOOK_TIMEOUT_MS });
   const deliverer = startDeliverer({
     outbox: store.outbox,
     post: poster.post,
     dataOf: (event) => webhookDataOf(event, config.maxFileSizeMb),
+    pace: createInProcessBuckets(config.webhookPace, elapsed),
     waits: DAY_OF_RETRIES,
     disableAfterMs: WEBHOOK_DISABLE_MS,
     leaseMs: WEBHOOK_LEASE_MS,

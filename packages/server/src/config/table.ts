@@ -239,6 +239,14 @@ export const OPTIONS = {
     group: "Behaviour",
     text: "Whether webhooks may go to private addresses, this machine's among them, and to any port.",
   }),
+  PUBLIC_HOSTS: option(list("hosts such as chat.example.com", isHostEntry), "", {
+    group: "Behaviour",
+    text: "Names under which others reach this server, through a proxy or not: webhooks do not go there.",
+  }),
+  WEBHOOK_PACE: option(integer(60, 1_000_000), "1200", {
+    group: "Behaviour",
+    text: "Deliveries a minute, by one process, of one conversation to one endpoint. As many go at once; what is more waits. An endpoint that answers each message by another goes round no faster.",
+  }),
   WEBHOOK_PORTS: option(list("ports", isPort), "80,443", {
     group: "Behaviour",
     text: "Ports that webhooks may go to.",

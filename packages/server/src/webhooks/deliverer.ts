@@ -1,5 +1,6 @@
 import type { WebhookEvent } from "@parlance/protocol/webhooks.ts";
 import type { Log } from "../core/ports/log.ts";
+import type { RateBuckets } from "../core/ports/rate-buckets.ts";
 import type { DueDelivery, Settlement, WebhookOutbox } from "../core/ports/webhook-store.ts";
 import type { Answer, Post } from "../core/ports/webhook-targets.ts";
 import { nextTry } from "./schedule.ts";
@@ -12,6 +13,8 @@ export interface DelivererOptions {
   readonly outbox: WebhookOutbox;
   readonly post: Post;
   readonly dataOf: DataOf;
+  /** By endpoint and conversation. A wait must be far shorter than a lease. */
+  readonly pace: RateBuckets;
   /** Milliseconds before each try after the first. */
   readonly waits: readonly number[];
   /** An endpoint that has taken nothing for so long is disabled. */
@@ -52,7 +55,9 @@ const SWEEP_ROWS = 2_000;
 
 /** Sends what is due. Any number of processes may do so over one store. */
 export function startDeliverer(options: DelivererOptions): Deliverer {
-  const { outbox, leaseMs, pollMs, idleMs, log } = options;
+  const { outbox, pace, leaseMs, pollMs, idleMs, log } = options;
+  /** Said once of each. */
+  const paced = new Set<number>();
   const busy = new Map<number, number>();
   const stopping = new AbortController();
   const runs = new Set<Promise<void>>();
@@ -71,10 +76,27 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     else busy.set(webhookId, left);
   };
 
+  /** However quickly an endpoint makes what it is told of: it may be answering each message by another. */
+  const inPace = async ({ webhookId, event: { conversationId } }: DueDelivery): Promise<void> => {
+    for (;;) {
+      const waitMs = await pace.take(`${webhookId} ${conversationId}`);
+      if (waitMs <= 0) return;
+      if (!paced.has(webhookId)) {
+        paced.add(webhookId);
+        log.warn(
+          { webhookId, conversationId },
+          "a webhook is kept to its pace: does it answer each message by another?",
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.ceil(waitMs)));
+    }
+  };
+
   /** One line, until it is done or has had its turn. */
   const runLine = async (first: DueDelivery): Promise<void> => {
     let due: DueDelivery | null = first;
     for (let sent = 1; due !== null; sent++) {
+      await inPace(due);
       const answer = await send(options, due, stopping.signal);
       const settlement = settlementOf(options, due, answer, !stopped && sent < MAX_RUN);
       if (settlement.outcome === "gone")

@@ -62,7 +62,7 @@ export function openDoor(
     contentLimits: { maxLength: 10_000, maxMetadataBytes: 8_192 },
     maxParticipants: 100,
     webhooks: store.webhooks,
-    webhookTargets: createTargets({ allowPrivate: true, ports: [], resolve: systemResolve }),
+    webhookTargets: createTargets({ allowPrivate: true, ownHosts: [], ports: [], resolve: systemResolve }),
     ...over,
   });
 }

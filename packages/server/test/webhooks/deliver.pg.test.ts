@@ -1,5 +1,6 @@
 import type { WebhookWish } from "@parlance/protocol/webhooks.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buckets.ts";
 import { createPoster, type Poster, systemResolve } from "../../src/adapters/outgoing/post.ts";
 import type { PostgresStore } from "../../src/adapters/store/postgres-store.ts";
 import type { Caller } from "../../src/core/caller.ts";
@@ -36,7 +37,7 @@ afterEach(async () => {
 });
 
 function openPoster(timeoutMs: number): Poster & AsyncDisposable {
-  const made = createPoster({ allowPrivate: true, resolve: systemResolve, timeoutMs });
+  const made = createPoster({ allowPrivate: true, ownHosts: [], resolve: systemResolve, timeoutMs });
   return { ...made, [Symbol.asyncDispose]: made.close };
 }
 
@@ -46,6 +47,7 @@ function deliver(over: Partial<DelivererOptions> = {}, store: PostgresStore = no
     outbox: store.outbox,
     post: poster.post,
     dataOf: (event) => webhookDataOf(event, 25),
+    pace: createInProcessBuckets(100_000, () => performance.now()),
     waits: [50, 50, 50, 50],
     disableAfterMs: 60_000,
     leaseMs: 2_000,

@@ -190,7 +190,7 @@ test("a certificate that nobody vouches for is a failure", async () => {
   );
   endpoint.listen(0, "127.0.0.1");
   await once(endpoint, "listening");
-  const poster = createPoster({ allowPrivate: true, resolve: systemResolve, timeoutMs: 2_000 });
+  const poster = createPoster({ allowPrivate: true, ownHosts: [], resolve: systemResolve, timeoutMs: 2_000 });
   const answer = await poster.post({
     url: `https://localhost:${(endpoint.address() as AddressInfo).port}/`,
     headers: {},

@@ -13,7 +13,7 @@ const resolving = (...answers: (readonly { address: string; family: number }[])[
   return async () => answers[Math.min(asked++, answers.length - 1)] ?? [];
 };
 const targets = (resolve: Resolve = resolving([PUBLIC])) =>
-  createTargets({ allowPrivate: false, ports: [80, 443], resolve });
+  createTargets({ allowPrivate: false, ownHosts: [], ports: [80, 443], resolve });
 const signal = new AbortController().signal;
 
 describe("addresses", () => {
@@ -86,7 +86,7 @@ describe("at registration", () => {
       "https://example.org:80/",
     ])
       expect(await targets().refusalOf(url)).toBeNull();
-    const open = createTargets({ allowPrivate: true, ports: [], resolve: systemResolve });
+    const open = createTargets({ allowPrivate: true, ownHosts: [], ports: [], resolve: systemResolve });
     expect(await open.refusalOf("http://127.0.0.1:1234/")).toBeNull();
     expect(await open.refusalOf("http://u:p@127.0.0.1/")).toEqual(expect.any(String));
   });
@@ -94,7 +94,7 @@ describe("at registration", () => {
 
 describe("at the connection", () => {
   const postTo = async (url: string, resolve: Resolve, allowPrivate = false) => {
-    const poster = createPoster({ allowPrivate, resolve, timeoutMs: 2_000 });
+    const poster = createPoster({ allowPrivate, ownHosts: [], resolve, timeoutMs: 2_000 });
     try {
       return await poster.post({ url, headers: { "x-a": "b" }, body: "{}", signal });
     } finally {
@@ -108,7 +108,12 @@ describe("at the connection", () => {
     const rebinding = resolving([PUBLIC], [PRIVATE]);
     const url = `http://example.org:${receiver.port}/`;
     expect(
-      await createTargets({ allowPrivate: false, ports: [receiver.port], resolve: rebinding }).refusalOf(url),
+      await createTargets({
+        allowPrivate: false,
+        ownHosts: [],
+        ports: [receiver.port],
+        resolve: rebinding,
+      }).refusalOf(url),
     ).toBeNull();
     expect(await postTo(url, rebinding)).toMatchObject(refused);
     expect(await postTo(url, resolving([PUBLIC, PRIVATE]))).toMatchObject(refused);

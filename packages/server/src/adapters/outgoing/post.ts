@@ -2,12 +2,10 @@ import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { Agent, buildConnector } from "undici";
 import type { Answer, Post } from "../../core/ports/webhook-targets.ts";
-import { isPublicAddress } from "./addresses.ts";
+import { isOwnHost, mayConnectTo, type Reach } from "./reach.ts";
 import type { Resolve } from "./targets.ts";
 
-export interface PostOptions {
-  readonly allowPrivate: boolean;
-  readonly resolve: Resolve;
+export interface PostOptions extends Reach {
   /** For all of a request, its answer too. */
   readonly timeoutMs: number;
 }
@@ -32,8 +30,9 @@ export const systemResolve: Resolve = (host) => lookup(host, { all: true });
  * public, it is those addresses that are connected to, and the connected one is looked at again. No redirects are
  * followed, no proxy of the environment is asked, an answer is read up to 64 KiB and not unpacked.
  */
-export function createPoster({ allowPrivate, resolve, timeoutMs }: PostOptions): Poster {
-  const passes = (address: string): boolean => allowPrivate || isPublicAddress(address);
+export function createPoster(options: PostOptions): Poster {
+  const { resolve, timeoutMs } = options;
+  const passes = (address: string): boolean => mayConnectTo(options, address);
 
   const guardedLookup: LookupFunction = (host, options, callback) => {
     resolve(host).then(
@@ -60,11 +59,11 @@ export function createPoster({ allowPrivate, resolve, timeoutMs }: PostOptions):
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     maxHeaderSize: MAX_HEADER_BYTES,
-    connect(options, callback) {
+    connect(wanted, callback) {
       // An address needs no look-up.
-      const host = options.hostname.replace(/^\[|\]$/g, "");
+      const host = wanted.hostname.replace(/^\[|\]$/g, "");
       if (isIP(host) !== 0 && !passes(host)) return callback(new PrivateAddress(), null);
-      connect(options, (...[error, socket]) => {
+      connect(wanted, (...[error, socket]) => {
         if (error !== null) return callback(error, null);
         if (passes((socket as Socket).remoteAddress ?? "")) return callback(null, socket as Socket);
         (socket as Socket).destroy();
@@ -74,7 +73,10 @@ export function createPoster({ allowPrivate, resolve, timeoutMs }: PostOptions):
   });
 
   const post: Post = async ({ url, headers, body, signal }) => {
-    const { origin, pathname, search } = new URL(url);
+    const { origin, hostname, pathname, search } = new URL(url);
+    if (isOwnHost(options, hostname)) {
+      return { status: null, retryAfter: null, text: "the host is this server's own" };
+    }
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const answer = await agent.request({
