@@ -248,6 +248,30 @@ describe("endpoints that fail", () => {
     expect(new Set(receiver.on("/bad").map(({ headers }) => headers["webhook-id"])).size).toBe(1);
   });
 
+  test("429 is tried again when it asks to be, and not before; nobody is left alone for longer than an hour", async () => {
+    const { webhook: hook } = await register("/busy", ["chat_message.sent"]);
+    receiver.answer((response, _received, nth) =>
+      response.writeHead(nth === 1 ? 429 : 204, { "retry-after": "1" }).end(),
+    );
+    deliver({ waits: [1] });
+    await say(await node.open(["ann"]), "one");
+    const [first, second] = await receiver.count(2, "/busy");
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(995);
+    expect(await settled(hook.id, 1)).toMatchObject([{ state: "delivered", attempts: 2 }]);
+
+    const year = 365 * 24 * 3_600;
+    receiver.answer((response) => response.writeHead(429, { "retry-after": String(year) }).end());
+    await say(await node.open(["ann"]), "two");
+    await until(async () => (await deliveriesOf(hook.id))[1]?.attempts === 1);
+    const wait = "extract(epoch from next_at - now())::int as wait";
+    const { rows } = await withClient(database.connection, (client) =>
+      client.query(`select ${wait} from webhook_lines`),
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0].wait).toBeGreaterThan(3_500);
+    expect(rows[0].wait).toBeLessThanOrEqual(3_600);
+  });
+
   test("bodies without end and packed ones are cut: what counts is the status", async () => {
     const { webhook: hook } = await register("/endless", ["chat_message.sent"]);
     let written = 0;
@@ -298,6 +322,31 @@ describe("endpoints that fail", () => {
     expect(await settled(hook.id, 1)).toMatchObject([{ state: "failed", lastStatus: 503 }]);
     expect(await webhook(hook.id)).toMatchObject({ disabledReason: "failing" });
   });
+});
+
+test("who answers each message by another goes round at a pace; others are not held up", async () => {
+  const { webhook: hook } = await register("/loop", ["chat_message.sent"]);
+  const [looping, other] = [await node.open(["ann"]), await node.open(["ann"])];
+  let going = true;
+  receiver.answer((response, { event }) => {
+    if (going && event.data.conversationId === looping) void say(looping, "again");
+    response.writeHead(204).end();
+  });
+  const warned: object[] = [];
+  const log = { ...silentLog, warn: (about: object) => void warned.push(about) };
+  // Sixty at once, and then one a second.
+  const pace = createInProcessBuckets(60, () => performance.now());
+  deliver({ pace, log });
+  await say(looping, "the first");
+  await receiver.count(60, "/loop");
+  for (const i of upTo(5)) await say(other, `n${i}`);
+  await until(
+    async () => receiver.received.filter(({ event }) => event.data.conversationId === other).length === 5,
+  );
+  const rounds = () => receiver.received.filter(({ event }) => event.data.conversationId === looping).length;
+  expect(rounds()).toBeLessThan(75);
+  expect(warned).toEqual([{ webhookId: hook.id, conversationId: looping }]);
+  going = false;
 });
 
 describe("many", () => {

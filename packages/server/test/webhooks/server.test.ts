@@ -1,14 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createPoster, systemResolve } from "../../src/adapters/outgoing/post.ts";
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { groupOf, openApi, personOf, say } from "../stomp/support/api.ts";
 import { upTo } from "../support/node.ts";
-import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
+import { openScene, type Scene, type ServerProcess, scratchDirectory } from "../support/server.ts";
+import { makeCertificates } from "./support/certificates.ts";
 import { openReceiver, type Receiver, verify } from "./support/receiver.ts";
 
 let scene: Scene;
@@ -172,33 +168,38 @@ test("killed while events are being sent: the next process sends each at least o
   expect(ids.size).toBe(30);
 }, 90_000);
 
-test("a certificate that nobody vouches for is a failure", async () => {
-  const at = (file: string): string => join(scene.dataDir, file);
-  execFileSync(
-    "openssl",
-    // biome-ignore format: one line is one command
-    ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-keyout", at("key.pem"), "-out", at("cert.pem")],
-    { stdio: "ignore" },
-  );
-  let came = 0;
-  const endpoint = createServer(
-    { key: readFileSync(at("key.pem")), cert: readFileSync(at("cert.pem")) },
-    (_, response) => {
-      came++;
-      response.end();
-    },
-  );
-  endpoint.listen(0, "127.0.0.1");
-  await once(endpoint, "listening");
-  const poster = createPoster({ allowPrivate: true, ownHosts: [], resolve: systemResolve, timeoutMs: 2_000 });
-  const answer = await poster.post({
-    url: `https://localhost:${(endpoint.address() as AddressInfo).port}/`,
-    headers: {},
-    body: "{}",
-    signal: new AbortController().signal,
+describe.skipIf(spawnSync("openssl", ["version"]).status !== 0)("over TLS", () => {
+  test("what is not vouched for, has ended, or is another host's is a failure, and nothing was said", async () => {
+    const directory = scratchDirectory();
+    const certificates = makeCertificates(directory);
+    await using vouched = await openReceiver("localhost", certificates.good);
+    await using strange = await openReceiver("localhost", certificates.strange);
+    await using ended = await openReceiver("localhost", certificates.ended);
+    await using another = await openReceiver("localhost", certificates.another);
+    const tls = await scene.start({
+      WEBHOOK_ALLOW_PRIVATE: "on",
+      NODE_EXTRA_CA_CERTS: certificates.authority,
+    });
+    const register = async ({ url }: Receiver): Promise<number> =>
+      (await tls.request(PATH, { body: { url, events: ["chat_message.sent"] } })).body.data.id;
+    const failing = [await register(strange), await register(ended), await register(another)];
+    await register(vouched);
+
+    const { ann } = await people();
+    await say(ann, await groupOf(ann, []), "hello");
+    await vouched.count(1);
+    const lastAnswer = async (id: number) =>
+      (await tls.request(`${PATH}/${id}/deliveries`)).body.data.items[0]?.lastAnswer;
+    await expect
+      .poll(() => Promise.all(failing.map(lastAnswer)), { timeout: 15_000 })
+      .toEqual([
+        "no trusted certificate (DEPTH_ZERO_SELF_SIGNED_CERT)",
+        "no trusted certificate (CERT_HAS_EXPIRED)",
+        "no trusted certificate (ERR_TLS_CERT_ALTNAME_INVALID)",
+      ]);
+    for (const { received } of [strange, ended, another]) expect(received).toEqual([]);
+    await tls.stop();
+    for (const id of failing) await call("DELETE", `/${id}`);
+    rmSync(directory, { recursive: true });
   });
-  await poster.close();
-  endpoint.close();
-  expect(answer).toMatchObject({ status: null, text: expect.stringMatching(/^no trusted certificate/) });
-  expect(came).toBe(0);
 });

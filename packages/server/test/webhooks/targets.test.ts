@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isPublicAddress } from "../../src/adapters/outgoing/addresses.ts";
 import { createPoster, systemResolve } from "../../src/adapters/outgoing/post.ts";
+import { isOwnHost, mayConnectTo } from "../../src/adapters/outgoing/reach.ts";
 import { createTargets, type Resolve } from "../../src/adapters/outgoing/targets.ts";
 import { openReceiver } from "./support/receiver.ts";
 
@@ -32,6 +33,27 @@ describe("addresses", () => {
     const list6 = "2001:4860:4860::8888 2606:4700::1111 2a00:1450::1 2003::1";
     expect(`${list} ${list6}`.split(" ").filter((address) => !isPublicAddress(address))).toEqual([]);
   });
+});
+
+test("this server's own names and this machine's own addresses, public or not", async () => {
+  const ownHosts = ["chat.example.com", "[2606:4700::1111]:8443", "8.8.8.8"];
+  const reach = { allowPrivate: false, ownHosts, resolve: resolving([PUBLIC]) };
+  for (const own of ["chat.example.com", "chat.example.com.", "[2606:4700::1111]", "8.8.8.8"]) {
+    expect(isOwnHost(reach, own), own).toBe(true);
+    for (const allowPrivate of [true, false]) {
+      const made = createTargets({ ...reach, allowPrivate, ports: [80, 443] });
+      expect(await made.refusalOf(`https://${own}/hook`), own).toEqual(expect.any(String));
+      const poster = createPoster({ ...reach, allowPrivate, timeoutMs: 2_000 });
+      const answer = await poster.post({ url: `https://${own}/`, headers: {}, body: "{}", signal });
+      expect(answer, own).toMatchObject({ status: null, text: "the host is this server's own" });
+      await poster.close();
+    }
+  }
+  for (const other of ["example.com", "notchat.example.com", "chat.example.com.evil.org", "8.8.4.4"])
+    expect(isOwnHost(reach, other), other).toBe(false);
+  expect(mayConnectTo(reach, "8.8.4.4", ["8.8.4.4"])).toBe(false);
+  expect(mayConnectTo(reach, "8.8.4.4", ["10.0.0.1"])).toBe(true);
+  expect(mayConnectTo({ ...reach, allowPrivate: true }, "8.8.4.4", ["8.8.4.4"])).toBe(true);
 });
 
 describe("at registration", () => {

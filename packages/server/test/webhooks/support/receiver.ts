@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 
@@ -26,11 +27,14 @@ export interface Receiver extends AsyncDisposable {
   count(n: number, path?: string): Promise<Received[]>;
 }
 
-/** Somebody's endpoint. */
-export async function openReceiver(host = "127.0.0.1"): Promise<Receiver> {
+/** Somebody's endpoint; with a certificate over TLS. */
+export async function openReceiver(
+  host = "127.0.0.1",
+  certificate: { readonly key: string; readonly cert: string } | null = null,
+): Promise<Receiver> {
   const received: Received[] = [];
   let answering: Answering = (response) => response.writeHead(204).end();
-  const server = createServer(async (request, response) => {
+  const listener: RequestListener = async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString("utf8");
@@ -43,13 +47,15 @@ export async function openReceiver(host = "127.0.0.1"): Promise<Receiver> {
     };
     received.push(one);
     answering(response, one, received.filter(({ path }) => path === one.path).length);
-  });
+  };
+  const server =
+    certificate === null ? createServer(listener) : createSecureServer({ ...certificate }, listener);
   server.listen(0, host);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const on = (path: string) => received.filter((one) => one.path === path);
   return {
-    url: `http://${host}:${port}`,
+    url: `${certificate === null ? "http" : "https"}://${host}:${port}`,
     port,
     received,
     on,
