@@ -12,5 +12,6 @@ export default defineConfig({
     // Generous: a slow machine must not fail a test that is only waiting.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -11,6 +11,8 @@ import {
 import { SignIn } from "./session/sign-in.tsx";
 import { Shell } from "./shell/shell.tsx";
 
+/** The server refuses the token, or there is none to be had. */
+const SIGNED_OUT_CODES: ReadonlySet<number | undefined> = new Set([4001, 0]);
 const SIGNED_OUT = "Your sign-in has ended. Sign in again to go on; what you wrote is kept.";
 
 /** Signed out, or a client and what is made of it. */
@@ -27,7 +29,7 @@ export function App() {
   useEffect(() => {
     if (client === null) return;
     const stop = client.on("connection", ({ status, reason }) => {
-      if (status !== "ended" || reason?.code !== 4001) return;
+      if (status !== "ended" || !SIGNED_OUT_CODES.has(reason?.code)) return;
       keepCredentials(null);
       setProblem(SIGNED_OUT);
       setClient(null);

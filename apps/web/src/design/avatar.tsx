@@ -11,6 +11,8 @@ const STATUS_WORDS: Readonly<Record<PresenceStatus, string>> = {
 /** The palette in avatar.module.css has as many. */
 const HUES = 8;
 
+const ICON_SIZES = { s: 14, m: 20, l: 34 } as const;
+
 interface AvatarProps {
   /** Whatever stays the same, for the colour. */
   readonly id: string;
@@ -25,7 +27,7 @@ export function Avatar({ id, name, kind = "person", size = "m", status }: Avatar
   return (
     <span className={styles.avatar} data-size={size} data-kind={kind} data-hue={hueOf(id)}>
       <span aria-hidden="true">
-        {kind === "group" ? <Icon name="group" size={size === "s" ? 14 : 20} /> : initialsOf(name)}
+        {kind === "group" ? <Icon name="group" size={ICON_SIZES[size]} /> : initialsOf(name)}
       </span>
       {status !== undefined && (
         <span className={styles.status} data-status={status} role="img" aria-label={STATUS_WORDS[status]} />

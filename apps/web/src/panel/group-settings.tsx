@@ -76,7 +76,7 @@ export function GroupSettings({
           />
         </label>
         <fieldset className={styles.fieldset}>
-          <legend>Everybody may have</legend>
+          <legend>Allowed here</legend>
           {SWITCHES.map(([key, words]) => (
             <Switch
               key={key}

@@ -9,8 +9,12 @@
 const PATIENCE_MS = 5_000;
 
 /** A token, or null where nobody gives one in time. */
-export function askEmbedder(origins: readonly string[], patienceMs = PATIENCE_MS): Promise<string | null> {
-  return new Promise((resolve) => {
+export async function askEmbedder(
+  origins: readonly string[],
+  patienceMs = PATIENCE_MS,
+): Promise<string | null> {
+  if (origins.length === 0 || others().length === 0) return null;
+  return await new Promise((resolve) => {
     const stop = onToken(origins, (token) => settle(token));
     const timer = setTimeout(() => settle(null), patienceMs);
     function settle(token: string | null): void {
@@ -34,8 +38,12 @@ export function onToken(origins: readonly string[], take: (token: string) => voi
 
 /** Says that a token would be taken. A browser gives it to a page of the named origin and to no other. */
 export function announce(origins: readonly string[]): void {
-  for (const other of [window.parent, window.opener as Window | null]) {
-    if (other === null || other === window) continue;
+  for (const other of others()) {
     for (const origin of origins) other.postMessage({ type: "parlance:token-wanted" }, origin);
   }
+}
+
+function others(): readonly Window[] {
+  const opener = window.opener as Window | null;
+  return [window.parent, opener].filter((other) => other !== null && other !== window) as Window[];
 }

@@ -1,6 +1,7 @@
 import { Client, type TokenFunction } from "@parlance/client";
 import { indexedDbStorage } from "@parlance/client/storage";
 import { FACTS } from "../facts.ts";
+import { tabKept } from "../kept.ts";
 import { askEmbedder } from "./embedder.ts";
 
 /** Who this tab is signed in as. A tab has a session of its own, so that two may be two people. */
@@ -12,15 +13,14 @@ const KEY = "parlance:session";
 
 export function keptCredentials(): Credentials | null {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Credentials | null;
+    return JSON.parse(tabKept.get(KEY) ?? "null") as Credentials | null;
   } catch {
     return null;
   }
 }
 
 export function keepCredentials(credentials: Credentials | null): void {
-  if (credentials === null) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, JSON.stringify(credentials));
+  tabKept.set(KEY, credentials === null ? null : JSON.stringify(credentials));
 }
 
 /** A token in the address (`#token=…`), which is taken out of it at once so that nobody copies it. */
@@ -61,7 +61,7 @@ function renewing(first: string): TokenFunction {
       asked = true;
       return first;
     }
-    const renewed = FACTS.origins.length === 0 ? null : await askEmbedder(FACTS.origins);
+    const renewed = await askEmbedder(FACTS.origins);
     if (renewed !== null) keepCredentials({ kind: "token", token: renewed });
     return renewed;
   };

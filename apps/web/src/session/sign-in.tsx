@@ -3,6 +3,7 @@ import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
 import { Logo } from "../design/logo.tsx";
 import { FACTS } from "../facts.ts";
+import { browserKept } from "../kept.ts";
 import { announce, onToken } from "./embedder.ts";
 import { type Credentials, userIdOf } from "./session.ts";
 import styles from "./sign-in.module.css";
@@ -42,7 +43,7 @@ function ByName({ onSignIn }: Pick<SignInProps, "onSignIn">) {
 
   function enter(chosen: string): void {
     const names = [chosen, ...recent.filter((known) => known !== chosen)].slice(0, MAX_RECENT);
-    localStorage.setItem(RECENT, JSON.stringify(names));
+    browserKept.set(RECENT, JSON.stringify(names));
     onSignIn({ kind: "name", userId: userIdOf(chosen), name: chosen });
   }
 
@@ -144,7 +145,7 @@ function ByToken({ onSignIn }: Pick<SignInProps, "onSignIn">) {
 
 function readRecent(): readonly string[] {
   try {
-    const names: unknown = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
+    const names: unknown = JSON.parse(browserKept.get(RECENT) ?? "[]");
     return Array.isArray(names) ? names.filter((name) => typeof name === "string").slice(0, MAX_RECENT) : [];
   } catch {
     return [];

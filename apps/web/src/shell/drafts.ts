@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { browserKept } from "../kept.ts";
 
 /**
  * What was typed and not sent, by conversation or thread. It is kept over reloads and shared by the tabs of a browser;
@@ -21,19 +22,14 @@ const keyOf = (place: string): string => `${PREFIX}${owner}:${place}`;
 export function readDraft(place: string): string {
   const known = drafts.get(place);
   if (known !== undefined) return known;
-  const kept = localStorage.getItem(keyOf(place)) ?? "";
+  const kept = browserKept.get(keyOf(place)) ?? "";
   drafts.set(place, kept);
   return kept;
 }
 
 export function keepDraft(place: string, text: string): void {
   drafts.set(place, text);
-  try {
-    if (text === "") localStorage.removeItem(keyOf(place));
-    else localStorage.setItem(keyOf(place), text);
-  } catch {
-    // The map has it.
-  }
+  browserKept.set(keyOf(place), text === "" ? null : text);
   for (const listener of listeners) listener();
 }
 

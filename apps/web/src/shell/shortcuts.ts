@@ -3,6 +3,7 @@ import { currentRoute, go } from "./route.ts";
 
 /** Keys that work wherever one is. Returns what ends it. */
 export function startShortcuts(client: Client, search: () => void): () => void {
+  // Before whatever has the focus: menus have a use for arrows too.
   const hear = (event: KeyboardEvent): void => {
     if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
@@ -11,13 +12,19 @@ export function startShortcuts(client: Client, search: () => void): () => void {
     }
     if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();
+      event.stopPropagation();
       step(client, event.key === "ArrowDown" ? 1 : -1, event.shiftKey);
-      return;
     }
+  };
+  const hearEscape = (event: KeyboardEvent): void => {
     if (event.key === "Escape" && !event.defaultPrevented) stepBack(client);
   };
-  window.addEventListener("keydown", hear);
-  return () => window.removeEventListener("keydown", hear);
+  window.addEventListener("keydown", hear, { capture: true });
+  window.addEventListener("keydown", hearEscape);
+  return () => {
+    window.removeEventListener("keydown", hear, { capture: true });
+    window.removeEventListener("keydown", hearEscape);
+  };
 }
 
 function step(client: Client, by: 1 | -1, unreadOnly: boolean): void {

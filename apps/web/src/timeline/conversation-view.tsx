@@ -187,19 +187,20 @@ function Head({ conversation, title }: { readonly conversation: Conversation; re
         className={styles.back ?? ""}
         onClick={() => go({})}
       />
-      <button
-        type="button"
-        className={styles.title}
-        onClick={() => toggle("details")}
-        aria-label={`About ${title}`}
-      >
+      <div className={styles.title}>
+        <button
+          type="button"
+          className={styles.cover}
+          onClick={() => toggle("details")}
+          aria-label={`About ${title}`}
+        />
         <Avatar
           id={other?.userId ?? id}
           name={title}
           kind={other === null ? "group" : "person"}
           status={other === null || isOneself ? undefined : presence.status}
         />
-        <span>
+        <div>
           <h1>{title}</h1>
           <small>
             {other === null
@@ -210,8 +211,8 @@ function Head({ conversation, title }: { readonly conversation: Conversation; re
                 ? "Notes to yourself"
                 : presenceWords(presence)}
           </small>
-        </span>
-      </button>
+        </div>
+      </div>
       <IconButton
         icon="pin"
         label="Pinned messages"

@@ -98,4 +98,4 @@ function withMentions(text: string, { mentioned, myId }: Around): ReactNode {
   });
 }
 
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");

@@ -112,6 +112,14 @@ export function MessageList({
   // biome-ignore lint/correctness/useExhaustiveDependencies: after every change of what is there
   useEffect(look, [look, rows.length, hasOlder, hasNewer]);
 
+  // Who says something wants to see it, wherever they were.
+  const last = rows.at(-1)?.message;
+  const ownKey = last?.state === "sending" ? last.key : null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each
+  useEffect(() => {
+    if (ownKey !== null && placed.current) void toEnd().catch(() => {});
+  }, [ownKey]);
+
   useRead(conversation, inThread ? null : lastInSight);
 
   function lastInSight(): Message | null {
@@ -130,11 +138,13 @@ export function MessageList({
     if (row === undefined) return;
     setActiveKey(row.message.key);
     virtual.scrollToIndex(index, { align: "auto" });
-    requestAnimationFrame(() => {
-      scroller.current
-        ?.querySelector<HTMLElement>(`[data-index="${index}"] > article`)
-        ?.focus({ preventScroll: true });
-    });
+    const focus = (): boolean => {
+      const article = scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] > article`);
+      article?.focus({ preventScroll: true });
+      return article != null;
+    };
+    // One that was not in the page is there with the next frame.
+    if (!focus()) requestAnimationFrame(focus);
   }
 
   function move(event: KeyboardEvent): void {
@@ -152,7 +162,7 @@ export function MessageList({
   }
 
   async function toEnd(): Promise<void> {
-    if (hasNewer) await client.messages.latest(conversation.id);
+    if (hasNewer && !inThread) await client.messages.latest(conversation.id);
     requestAnimationFrame(() => virtual.scrollToEnd());
   }
 
@@ -207,7 +217,7 @@ export function MessageList({
         </p>
       )}
       {(hasNewer || !isAtEnd) && rows.length > 0 && (
-        <button type="button" className={styles.toEnd} onClick={() => void toEnd()}>
+        <button type="button" className={styles.toEnd} onClick={() => void toEnd().catch(() => {})}>
           <Icon name="chevron" size={18} />
           {conversation.unread > 0 && !inThread ? `${conversation.unread} new` : "To the newest"}
         </button>

@@ -1,12 +1,23 @@
+import { type Block, type Inline, parseMarkup } from "./markup.ts";
+
 /** A message in one line, without its marks. */
 export function plainText(content: string): string {
-  return content
-    .replace(/```\w*\n?/g, "")
-    .replace(/[*_~`]{1,3}(\S(?:[^*_~`]*\S)?)[*_~`]{1,3}/g, "$1")
+  return textOf(parseMarkup(content))
     .replace(/@\[([^\]]+)\]/g, "@$1")
-    .replace(/^\s*>\s?/gm, "")
     .replace(/\s+/g, " ")
     .trim();
+}
+
+function textOf(parts: readonly (Block | Inline)[]): string {
+  return parts
+    .map((part) => {
+      if ("text" in part) return part.text;
+      if ("children" in part)
+        return part.kind === "paragraph" ? `${textOf(part.children)} ` : textOf(part.children);
+      if ("blocks" in part) return textOf(part.blocks);
+      return "items" in part ? part.items.map(textOf).join(" ") : " ";
+    })
+    .join("");
 }
 
 interface HighlightedProps {
