@@ -5,13 +5,17 @@ import type { Moods } from "./moods.ts";
 /** Lets connections hear each event one, two or three times; all that share a codec hear it equally often. */
 export function repeatingListen(listen: Listen, moods: Pick<Moods, "copies">): Listen {
   const codecs = new WeakMap<Codec, Codec>();
-  return (caller, outlet) => {
+  const repeating = (outlet: Outlet): Outlet => {
     let codec = codecs.get(outlet.codec);
     if (codec === undefined) {
       codec = repeatingCodec(outlet.codec, moods);
       codecs.set(outlet.codec, codec);
     }
-    return listen(caller, new RepeatingOutlet(outlet, codec));
+    return new RepeatingOutlet(outlet, codec);
+  };
+  return async (caller, outlet) => {
+    const listening = await listen(caller, repeating(outlet));
+    return { ...listening, beside: (other) => listening.beside(repeating(other)) };
   };
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { open } from "../socketio/client.ts";
+import { openLive } from "../stomp/support/live-client.ts";
 import { readHistory } from "../support/history.ts";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
 import { connect } from "../support/socket.ts";
@@ -208,6 +209,35 @@ describe("capricious mode", () => {
     expect(heard.length).toBeGreaterThan(stored.size * 1.4);
     await Promise.all([wendy?.close(), will?.close()]);
   }, 60_000);
+
+  test("a stomp subscription that goes on from a position hears its events so, what it missed and what is live", async () => {
+    const server = await scene.start({
+      ...QUICK,
+      CAPRICIOUS: "on",
+      CAPRICIOUS_DIALECTS: "stomp",
+      CAPRICIOUS_SEED: "5",
+      CAPRICIOUS_UNAVAILABLE_PERCENT: "0",
+      CAPRICIOUS_TIMEOUT_PERCENT: "0",
+    });
+    const chat = await openChat(server, ["ann", "sue"], "Stomp");
+    using before = await openLive(server, "sue");
+    const since = before.connected.get("position") as string;
+    const say = async (from: number) => {
+      for (let i = from; i < from + 20; i++) await send(server, chat, `n${i}`);
+    };
+    await say(0);
+    using sue = await openLive(server, "sue");
+    await sue.subscribe("messages", { since });
+    const missed = sue.told("messages").map(({ body }) => body.content);
+    expect(new Set(missed).size).toBe(20);
+    expect(missed.length).toBeGreaterThan(25);
+    await say(20);
+    await sue.until("messages", ({ body }) => body.content === "text of n39");
+    const heard = sue.told("messages").map(({ body }) => body.content);
+    expect([...new Set(heard)]).toEqual(Array.from({ length: 40 }, (_, i) => `text of n${i}`));
+    expect(heard.length - missed.length).toBeGreaterThan(25);
+    await server.stop();
+  });
 
   test("an answer that is lost holds nothing up: neither the same connection nor what is said of a lost message", async () => {
     const server = await scene.start({

@@ -21,8 +21,9 @@ export async function openRaw(
   url: string,
   path = "/ws-raw",
   protocols: string[] = ["v12.stomp"],
+  answersPings = true,
 ): Promise<RawClient> {
-  const socket = new WebSocket(`${url.replace("http", "ws")}${path}`, protocols);
+  const socket = new WebSocket(`${url.replace("http", "ws")}${path}`, protocols, { autoPong: answersPings });
   const frames: Frame[] = [];
   const messages: string[] = [];
   const parser = new FrameParser({ maxHeadBytes: 1 << 20, maxHeaders: 100, maxBodyBytes: 1 << 26 });

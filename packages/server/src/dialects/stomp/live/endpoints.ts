@@ -34,6 +34,7 @@ export function createLive(
   const { log, now } = parts;
   const limits: SessionLimits = {
     ...FIXED_LIMITS,
+    heartBeatMs: Math.min(FIXED_LIMITS.heartBeatMs, options.heartbeatSeconds * 1_000),
     pingMs: options.heartbeatSeconds * 1_000,
     maxBodyBytes: options.maxFrameBytes,
     maxFramesPerSecond: options.maxFramesPerSecond,
