@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import controls from "../design/controls.module.css";
 import { Logo } from "../design/logo.tsx";
 import { FACTS } from "../facts.ts";
@@ -25,7 +25,7 @@ export function DialectsPage() {
   const [source, setSource] = useState<DialectPane | null>(null);
   const isCapricious = useRef(false);
   const ledger = useMemo(createLedger, []);
-  const senders = useRef(new Map<string, (text: string) => void>());
+  const [senders, setSenders] = useState<ReadonlyMap<string, (text: string) => void>>(new Map());
 
   useEffect(() => {
     if (FACTS.openMode) openRoom().then(setRoom, (error: Error) => setProblem(error.message));
@@ -49,15 +49,14 @@ export function DialectsPage() {
 
   async function sayRound(): Promise<void> {
     for (const { name } of DIALECTS) {
-      senders.current.get(name)?.(`Hello from ${name}`);
+      senders.get(name)?.(`Hello from ${name}`);
       await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
     }
   }
 
-  const ready = useCallback(
-    (name: string) => (send: (text: string) => void) => void senders.current.set(name, send),
-    [],
-  );
+  function join(name: string, send: (text: string) => void): void {
+    setSenders((before) => (before.has(name) ? before : new Map(before).set(name, send)));
+  }
 
   return (
     <div className={styles.page}>
@@ -85,7 +84,12 @@ export function DialectsPage() {
                 Capricious <small>queue and sse fail, wait and repeat on purpose</small>
               </span>
             </label>
-            <button type="button" className={controls.button} onClick={() => void sayRound()}>
+            <button
+              type="button"
+              className={controls.button}
+              disabled={senders.size < DIALECTS.length}
+              onClick={() => void sayRound()}
+            >
               Say hello in all five
             </button>
           </div>
@@ -109,7 +113,7 @@ export function DialectsPage() {
               ledger={ledger}
               epoch={epoch}
               onSource={() => setSource(dialect)}
-              onReady={ready(dialect.name)}
+              onLive={(send) => join(dialect.name, send)}
             />
           ))}
       </main>

@@ -31,11 +31,11 @@ interface PaneProps {
   /** Asks every pane to go on; changes when capricious mode is switched. */
   readonly epoch: number;
   readonly onSource: () => void;
-  /** Lets the page send through this pane. */
-  readonly onReady: (send: (text: string) => void) => void;
+  /** It is live for the first time; the page may send through it. */
+  readonly onLive: (send: (text: string) => void) => void;
 }
 
-export function Pane({ dialect, seat, displayName, ledger, epoch, onSource, onReady }: PaneProps) {
+export function Pane({ dialect, seat, displayName, ledger, epoch, onSource, onLive }: PaneProps) {
   const [state, setState] = useState<State>("connecting");
   const [shown, setShown] = useState<readonly Shown[]>([]);
   const [sending, setSending] = useState(0);
@@ -47,7 +47,10 @@ export function Pane({ dialect, seat, displayName, ledger, epoch, onSource, onRe
   // biome-ignore lint/correctness/useExhaustiveDependencies: a client lives as long as its seat
   useEffect(() => {
     const created = dialect.create(seat, {
-      state: setState,
+      state(next) {
+        setState(next);
+        if (next === "live") onLive(send);
+      },
       heard(heard) {
         const sent = ledger.find(heard);
         const now = performance.now();
@@ -70,7 +73,6 @@ export function Pane({ dialect, seat, displayName, ledger, epoch, onSource, onRe
     });
     client.current = created;
     created.connect();
-    onReady(send);
     return () => created.cut();
   }, [seat]);
 

@@ -179,7 +179,7 @@ export function MessageList({
           style={{ height: virtual.getTotalSize() }}
           aria-label={label}
           onKeyDown={move}
-          onMouseLeave={() => setActiveKey(null)}
+          onPointerLeave={({ pointerType }) => pointerType === "mouse" && setActiveKey(null)}
         >
           {virtual.getVirtualItems().map(({ index, key, start }) => {
             const row = rows[index];
@@ -192,8 +192,9 @@ export function MessageList({
                 data-index={index}
                 className={styles.place}
                 style={{ transform: `translateY(${start}px)` }}
-                onMouseEnter={() => setActiveKey(row.message.key)}
-                onFocus={() => setActiveKey(row.message.key)}
+                onPointerEnter={({ pointerType }) => pointerType === "mouse" && setActiveKey(row.message.key)}
+                onPointerUp={({ pointerType }) => pointerType !== "mouse" && setActiveKey(row.message.key)}
+                onFocus={({ target }) => target.matches(":focus-visible") && setActiveKey(row.message.key)}
               >
                 <MessageRow
                   row={row}

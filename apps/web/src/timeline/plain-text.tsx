@@ -2,23 +2,31 @@ import { type Block, type Inline, parseMarkup } from "./markup.ts";
 
 /** A message in one line, without its marks. */
 export function plainText(content: string): string {
-  return textOf(parseMarkup(content))
+  return parseMarkup(content)
+    .map(textOfBlock)
+    .join(" ")
     .replace(/@\[([^\]]+)\]/g, "@$1")
     .replace(/\s+/g, " ")
     .trim();
 }
 
-function textOf(parts: readonly (Block | Inline)[]): string {
-  return parts
-    .map((part) => {
-      if ("text" in part) return part.text;
-      if ("children" in part)
-        return part.kind === "paragraph" ? `${textOf(part.children)} ` : textOf(part.children);
-      if ("blocks" in part) return textOf(part.blocks);
-      return "items" in part ? part.items.map(textOf).join(" ") : " ";
-    })
-    .join("");
+function textOfBlock(block: Block): string {
+  switch (block.kind) {
+    case "paragraph":
+      return textOf(block.children);
+    case "code":
+      return block.text;
+    case "quote":
+      return block.blocks.map(textOfBlock).join(" ");
+    case "list":
+      return block.items.flat().map(textOfBlock).join(" ");
+  }
 }
+
+const textOf = (parts: readonly Inline[]): string =>
+  parts
+    .map((part) => ("text" in part ? part.text : "children" in part ? textOf(part.children) : " "))
+    .join("");
 
 interface HighlightedProps {
   readonly text: string;
