@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PAGES = globSync(
-  ["*.md", "docs/**/*.md", "bench/*.md", "packages/*/*.md", "packages/server/src/**/*.md"],
+  ["*.md", "docs/**/*.md", "bench/*.md", "packages/*/*.md", "packages/server/src/**/*.md", "apps/*/*.md"],
   {
     cwd: ROOT,
   },
