@@ -29,6 +29,7 @@ import type { RedisAddress } from "./config/redis-url.ts";
 import type { Config, Mode } from "./config.ts";
 import { startAttachmentSweep } from "./core/attachments/sweep-attachments.ts";
 import { createDoor } from "./core/door.ts";
+import { createTails } from "./core/messages/tails.ts";
 import type { Log } from "./core/ports/log.ts";
 import { StartupError } from "./core/ports/startup-error.ts";
 import { createPresence } from "./core/presence/presence.ts";
@@ -178,6 +179,7 @@ async function startOver(
           log,
         });
   const standings = createStandings(store.reader);
+  const tails = createTails(store.reader, store.ticks.epoch);
   const users = createUserDirectory({ store: store.users, createUnknown: config.unknownUsers === "create" });
   let sweep: Sweep | undefined;
   const hub = new Hub({
@@ -190,11 +192,15 @@ async function startOver(
     nodeId,
     watch: {
       conversationChanged: (id) => standings.forget(id),
-      userChanged: (id) => users.forget(id),
+      userChanged(id) {
+        users.forget(id);
+        tails.forgetAll();
+      },
       typingHeard: (signal) => typing.heard(signal),
     },
     onLost() {
       standings.forgetAll();
+      tails.forgetAll();
       users.forgetAll();
       sweep?.run().catch(() => log.warn({}, "the sweep after a loss waits for the next one"));
     },
@@ -239,6 +245,7 @@ async function startOver(
     people: store.people,
     bus,
     standings,
+    tails,
     presence,
     typing,
     messageLimit: limitOf("messages", config.rateLimitMessages, shared),

@@ -1,5 +1,6 @@
 import type { FileLimits } from "./attachments/upload-attachment.ts";
 import type { ContentLimits } from "./messages/content.ts";
+import type { Tails } from "./messages/tails.ts";
 import type { AttachmentStore } from "./ports/attachment-store.ts";
 import type { Blobs } from "./ports/blobs.ts";
 import type { Bus } from "./ports/bus.ts";
@@ -30,6 +31,7 @@ export interface Parts {
   readonly bus: Pick<Bus, "publish">;
   readonly users: UserDirectory;
   readonly standings: Standings;
+  readonly tails: Tails;
   readonly presence: Presence;
   readonly typing: Typing;
   readonly messageLimit: RateLimit;

@@ -8,6 +8,7 @@ import { createInProcessPresence } from "../../src/adapters/presence/in-process-
 import { createStoreQueue } from "../../src/adapters/queue/store-queue.ts";
 import type { Caller } from "../../src/core/caller.ts";
 import { createDoor, type Door } from "../../src/core/door.ts";
+import { createTails } from "../../src/core/messages/tails.ts";
 import type { Parts } from "../../src/core/parts.ts";
 import { createPresence } from "../../src/core/presence/presence.ts";
 import { createTyping } from "../../src/core/presence/typing.ts";
@@ -25,7 +26,7 @@ export function openDoor(
     Pick<
       Parts,
       | ("messageLimit" | "reactionLimit" | "uploadLimit" | "blobs" | "intake" | "fileLimits")
-      | ("presence" | "standings" | "users" | "webhookTargets")
+      | ("presence" | "standings" | "tails" | "users" | "webhookTargets")
     >
   > = {},
 ): Door {
@@ -39,6 +40,7 @@ export function openDoor(
     people: store.people,
     bus,
     standings: createStandings(store.reader),
+    tails: createTails(store.reader, store.ticks.epoch),
     presence: createPresence({
       registry: createInProcessPresence(),
       users: store.users,

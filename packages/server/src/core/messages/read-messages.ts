@@ -19,7 +19,7 @@ import { mayRead } from "../policy.ts";
 import type { Standing } from "../ports/reader.ts";
 import { noSuchMessage, onlyVisible, visibleFrom, visibleMessage } from "./visible.ts";
 
-export type ReadParts = Pick<Parts, "reader" | "standings">;
+export type ReadParts = Pick<Parts, "reader" | "standings" | "tails">;
 
 export async function readHistory(
   parts: ReadParts,
@@ -32,7 +32,7 @@ export async function readHistory(
   }
   const standing = await readable(parts, caller, conversationId);
   const fromSeq = visibleFrom(standing);
-  const older = (beforeSeq: number | null) =>
+  const older = (beforeSeq: number) =>
     parts.reader.history({ conversationId, beforeSeq, fromSeq, limit: limit + 1 });
   const newer = async (afterSeq: number) =>
     (await parts.reader.historyAfter({ conversationId, afterSeq, fromSeq, limit: limit + 1 })).toReversed();
@@ -47,7 +47,10 @@ export async function readHistory(
     // The message it is after is an older one.
     return { messages: found.slice(-limit), more: true, moreNewer: found.length > limit };
   }
-  const found = await older(before === null ? null : (await resolveMessage(parts, standing, before)).seq);
+  const found =
+    before === null
+      ? await parts.tails.newest(standing, limit + 1)
+      : await older((await resolveMessage(parts, standing, before)).seq);
   return { messages: found.slice(0, limit), more: found.length > limit, moreNewer: before !== null };
 }
 
