@@ -17,6 +17,7 @@ import { w2Compared, w2FanOut } from "./workloads/w2-fan-out.ts";
 import { w3Compared, w3Idle } from "./workloads/w3-idle.ts";
 import { w4Compared, w4Start } from "./workloads/w4-start.ts";
 import { w6Compared, w6Resume } from "./workloads/w6-resume.ts";
+import { w7Queue } from "./workloads/w7-queue.ts";
 import { addWorktree } from "./worktree.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,6 +28,7 @@ const RUN: Record<WorkloadName, (context: Context, ours: Peer) => Promise<void>>
   W3: w3Idle,
   W4: w4Start,
   W6: w6Resume,
+  W7: w7Queue,
 };
 const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) => Promise<void>> = {
   W1: w1Compared,
@@ -34,6 +36,7 @@ const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) =>
   W3: w3Compared,
   W4: w4Compared,
   W6: w6Compared,
+  W7: async ({ say }) => say("W7 brings servers of its own and is not compared"),
 };
 
 function makeContext(options: Options, place: string, samples: Sample[]): Context {

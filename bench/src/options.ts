@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import type { Sizes, WorkloadName } from "./workloads/sample.ts";
 
-export const WORKLOADS = ["W1", "W2", "W3", "W4", "W6"] as const satisfies WorkloadName[];
+export const WORKLOADS = ["W1", "W2", "W3", "W4", "W6", "W7"] as const satisfies WorkloadName[];
 
 /** What runs where none is named. */
 const USUAL: readonly WorkloadName[] = ["W1", "W2", "W3", "W4"];
@@ -18,14 +18,15 @@ export type Options = {
   help: boolean;
 };
 
-export const HELP = `npm run bench -- [W1 W2 W3 W4 W6] [options]
+export const HELP = `npm run bench -- [W1 W2 W3 W4 W6 W7] [options]
 
   Without a name: W1 to W4.
 
   --rounds N       rounds of every workload (standard: 5 of W1, which syncs to disk, 3 of the others)
   --seconds N      measured seconds of each case (standard: 3 in W1, 2 in W2)
   --quick          smallest sizes, one round, under a minute: does it run, is it right; no bars
-  --full           more rounds, longer cases, a million messages before the crash
+  --backlog N      messages that wait before W7 drains them (standard: 100000)
+  --full           more rounds, longer cases, a million messages before the crash and in the backlog
   --compare REF    the working tree against a git ref, without baselines
   --profile        where the server's CPU goes, by stage, in W1 and W2; no baselines
   --out FILE       where the results go (standard: bench/results/<time>.json)
@@ -48,6 +49,7 @@ const STANDARD: Sizes = {
   settleSeconds: 1.5,
   storedBeforeCrash: 200_000,
   users: 5_000,
+  backlog: 100_000,
   checkEvery: 10,
 };
 
@@ -66,6 +68,7 @@ const QUICK: Sizes = {
   settleSeconds: 0.2,
   storedBeforeCrash: 500,
   users: 30,
+  backlog: 2_000,
   checkEvery: 2,
 };
 
@@ -78,6 +81,7 @@ const FULL: Sizes = {
   warmSeconds: 3,
   storedBeforeCrash: 1_000_000,
   users: 10_000,
+  backlog: 1_000_000,
 };
 
 function positive(name: string, text: string): number {
@@ -98,6 +102,7 @@ export function readOptions(argv: readonly string[]): Options {
     options: {
       rounds: { type: "string" },
       seconds: { type: "string" },
+      backlog: { type: "string" },
       quick: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
       compare: { type: "string" },
@@ -122,6 +127,7 @@ export function readOptions(argv: readonly string[]): Options {
     sizes.seconds = positive("seconds", values.seconds);
     sizes.fanoutSeconds = sizes.seconds;
   }
+  if (values.backlog !== undefined) sizes.backlog = Math.ceil(positive("backlog", values.backlog));
   return {
     workloads: workloads.length > 0 ? workloads : [...USUAL],
     sizes,

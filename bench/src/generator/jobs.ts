@@ -46,7 +46,22 @@ export type ResumeJob = Target & {
   missed: number;
 };
 
-export type Job = PairsJob | FanoutJob | IdleJob | ResumeJob;
+/** Posts onto the queue dialect's queue, one at a time over each connection. */
+export type PostsJob = {
+  kind: "posts";
+  port: number;
+  tag: string;
+  pairs: number;
+  connections: number;
+  /** Every k-th receiver listens; 0: none. */
+  watchEvery: number;
+  warmSeconds: number;
+  seconds: number;
+  /** Stop when so many have been sent, however long it takes. */
+  total?: number;
+};
+
+export type Job = PairsJob | FanoutJob | IdleJob | ResumeJob | PostsJob;
 
 /** What the generator found while it measured. A run with a fault in an ordered dialect has failed. */
 export type Truth = {
@@ -69,11 +84,11 @@ export type PhaseResult = {
   /** Deliveries that arrived inside the measured time; resume: clients that are live. */
   delivered: number;
   /**
-   * Pairs: from the intended send to the receipt. Fan-out: from the send to the last listener. Resume: from the first
+   * Pairs, posts: from the intended send to the receipt. Fan-out: from the send to the last listener. Resume: from the first
    * connection to each one's being live. Microseconds.
    */
   latency: HistogramData;
-  /** Pairs: from the intended send to the ack. Fan-out: from the first listener to the last. Microseconds. */
+  /** Pairs, posts: from the intended send to the ack. Fan-out: from the first listener to the last. Microseconds. */
   second: HistogramData;
   generatorCpu: number;
   /** Frames that were neither acks nor messages (positions, receipts). */

@@ -2,6 +2,7 @@ import { runFanout } from "./fanout.ts";
 import { IdleCrowd } from "./idle.ts";
 import type { FromGenerator, IdleJob, Job, JobResult, ToGenerator } from "./jobs.ts";
 import { runPairs } from "./pairs.ts";
+import { runPosts } from "./posts.ts";
 import { runResume } from "./resume.ts";
 
 let crowd: IdleCrowd | undefined;
@@ -20,6 +21,7 @@ async function run(job: Job): Promise<void> {
 
 function resultOf(job: Exclude<Job, IdleJob>): Promise<JobResult> {
   if (job.kind === "pairs") return runPairs(job, tell);
+  if (job.kind === "posts") return runPosts(job, tell);
   return job.kind === "fanout" ? runFanout(job, tell) : runResume(job, tell);
 }
 

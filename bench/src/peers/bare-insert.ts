@@ -7,7 +7,7 @@ const CONNECTIONS = 2;
 const DEPTH = 2;
 const CONVERSATIONS = 200;
 
-const SCHEMA = `
+export const SCHEMA = `
   create table messages (
     conversation_id bigint not null, seq bigint not null, id bigint not null, n bigint not null,
     rev bigint not null, xid xid8 not null, client_time bigint, created_at timestamptz not null,
@@ -16,7 +16,7 @@ const SCHEMA = `
   create index on messages (id);
   create unique index on messages (conversation_id, idempotency_key, sender_id) where idempotency_key is not null`;
 
-const INSERT = `
+export const INSERT = `
   insert into messages (conversation_id, seq, id, n, rev, xid, client_time, created_at, type, sender_id,
                         idempotency_key, content)
   select c, s, i, s, s, pg_current_xact_id(), 1713087600000, now(), 'text', u, k, t

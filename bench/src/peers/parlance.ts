@@ -15,7 +15,11 @@ function isReady(port: number): Promise<true | undefined> {
 }
 
 /** The server of the checkout at `root`, started as a user starts it: options by environment, nothing else. */
-export function parlance(root: string, name = "Parlance"): Peer {
+export function parlance(
+  root: string,
+  name = "Parlance",
+  options: Readonly<Record<string, string>> = {},
+): Peer {
   return {
     name,
     driver: "websocket",
@@ -35,6 +39,7 @@ export function parlance(root: string, name = "Parlance"): Peer {
           DATA_DIR: data,
           // The standard 1,000 guards against one client; here one client stands for many.
           MAX_FRAMES_PER_SECOND: "100000",
+          ...options,
           // Costs nothing until the bench asks for the inspector, to collect garbage or to profile.
           NODE_OPTIONS: "--inspect-port=0",
         },

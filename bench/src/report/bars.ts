@@ -3,6 +3,7 @@ import type { Metric, Sizes, WorkloadName } from "../workloads/sample.ts";
 import { caseNames } from "../workloads/w1-sends.ts";
 import { levelsOf } from "../workloads/w3-idle.ts";
 import { BEHIND, behindName } from "../workloads/w6-resume.ts";
+import { BARE_DRAIN, drainName, postsName } from "../workloads/w7-queue.ts";
 import type { Lookup } from "./aggregate.ts";
 
 export type Verdict = "met" | "missed" | "failed" | "not measured" | "not present";
@@ -25,7 +26,7 @@ type Bar = {
   words: string;
   direction: Direction;
   limit: number;
-  unit: "x" | "ms" | "KB" | "%" | "s";
+  unit: "x" | "ms" | "KB" | "%" | "s" | "/s";
   /** Undefined: the run has no such rows. "absent": the peer or the dialect's driver is not there. */
   value: (find: Lookup) => number | undefined | "absent";
   /** The rows that must be free of faults for the bar to count. */
@@ -41,6 +42,7 @@ export type BarNames = {
   open: string[];
   idle: string;
   back: readonly { name: string; limit: number }[];
+  drain: string;
 };
 
 export function barNames(sizes: Sizes, ours: string, descriptors: number): BarNames {
@@ -52,6 +54,7 @@ export function barNames(sizes: Sizes, ours: string, descriptors: number): BarNa
       name: behindName(sizes.users, behind),
       limit: behind.missed > 10 ? 4 : 2,
     })),
+    drain: drainName(sizes.backlog),
   };
 }
 
@@ -89,7 +92,7 @@ function over(a: number | undefined, b: number | undefined): number | undefined 
 }
 
 function barsFor(names: BarNames): Bar[] {
-  const { ours, many, some, one, open, idle, back } = names;
+  const { ours, many, some, one, open, idle, back, drain } = names;
   const rate = (theirs: string, limit: number): Bar => ({
     workload: "W1",
     words: `${many}: messages/s over ${theirs}`,
@@ -143,6 +146,15 @@ function barsFor(names: BarNames): Bar[] {
     limit,
     unit: "s",
     value: (find) => find("W4", name, ours)?.metrics.seconds?.median,
+    rows: [[name, ours]],
+  });
+  const queue = (name: string, limit: number): Bar => ({
+    workload: "W7",
+    words: `${name}: messages/s`,
+    direction: "at least",
+    limit,
+    unit: "/s",
+    value: (find) => find("W7", name, ours)?.metrics.per_second?.median,
     rows: [[name, ours]],
   });
   const slow = open[0] ?? "";
@@ -242,6 +254,17 @@ function barsFor(names: BarNames): Bar[] {
         rows: [[name, ours]],
       }),
     ),
+    queue(postsName, 13_000),
+    queue(drain, 20_000),
+    {
+      workload: "W7",
+      words: `${drain}: messages/s over ${BARE_DRAIN}`,
+      direction: "at least",
+      limit: 0.7,
+      unit: "x",
+      value: (find) => ratio(find, ours, BARE_DRAIN, "W7", drain, "per_second"),
+      rows: [[drain, ours]],
+    },
   ];
 }
 

@@ -58,6 +58,7 @@ const SHOWN: Readonly<Record<WorkloadName, { metric: Metric; unit: string }>> = 
   W3: { metric: "bytes", unit: "bytes of memory a connection" },
   W4: { metric: "seconds", unit: "seconds" },
   W6: { metric: "per_second", unit: "clients live again a second" },
+  W7: { metric: "per_second", unit: "messages a second" },
 };
 
 /** A ladder for every case that two or more peers ran without a fault. */

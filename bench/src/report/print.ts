@@ -13,6 +13,7 @@ const TITLES: Readonly<Record<WorkloadName, string>> = {
   W3: "W3  idle connections",
   W4: "W4  seconds until it takes messages",
   W6: "W6  all come back at once and get what they missed",
+  W7: "W7  the queue over Redis, every answer synced",
 };
 
 /** Which figure a ratio is taken of, and whether more of it is better. */
@@ -22,6 +23,7 @@ const RATIO_OF: Readonly<Record<WorkloadName, { metric: Metric; words: string }>
   W3: { metric: "bytes", words: "ours/theirs (bytes)" },
   W4: { metric: "seconds", words: "ours/theirs" },
   W6: { metric: "per_second", words: "ours/theirs" },
+  W7: { metric: "per_second", words: "ours/theirs" },
 };
 
 function spread(value: Spread | undefined, scale = 1): string {
@@ -89,6 +91,16 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
     serverCpu,
     databaseCpu,
     generator,
+    bottleneck,
+  ],
+  W7: [
+    { title: "messages/s", cell: (row) => spread(row.metrics.per_second) },
+    { title: "to stored ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    { title: "to taken ms p50/p99/p99.9", cell: (row) => percentiles(row.second) },
+    serverCpu,
+    { title: "PostgreSQL and Redis µs", cell: (row) => median(row, "database_cpu_us") },
+    generator,
+    promise,
     bottleneck,
   ],
   W4: [{ title: "seconds", cell: (row) => spread(row.metrics.seconds) }, promise],

@@ -1,5 +1,5 @@
 /** A figure with its unit, spread, ratio or further figures; or the dash that stands for none. */
-const FIGURE = /^(–|[×-]?\d[\d.]*( (k|%|ms|KB|s|x))?( \(.*\)| \/ .*)?)$/;
+const FIGURE = /^(–|[×-]?\d[\d.]*( k)?( (%|ms|KB|s|x|\/s))?( \(.*\)| \/ .*)?)$/;
 
 /** Columns as wide as their widest cell, those of figures to the right. The first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {

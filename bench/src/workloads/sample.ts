@@ -2,7 +2,7 @@ import type { Truth } from "../generator/jobs.ts";
 import type { HistogramData } from "../measure/histogram.ts";
 import type { Durability } from "../peers/peer.ts";
 
-export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W6";
+export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W6" | "W7";
 
 /** One case of one peer in one round: the raw values, as they go into the results. */
 export type Sample = {
@@ -12,7 +12,7 @@ export type Sample = {
   durability: Durability;
   round: number;
   metrics: Partial<Record<Metric, number>>;
-  /** W1: end to end and ack. W2: send to last listener, and first to last listener. Microseconds. */
+  /** W1: end to end and ack. W7: until stored and told, and until taken. W2: send to last listener, and first to last listener. Microseconds. */
   histograms: { latency?: HistogramData; second?: HistogramData };
   truth?: Truth;
   bottleneck: string;
@@ -21,7 +21,7 @@ export type Sample = {
 };
 
 /**
- * per_second: messages (W1), deliveries (W2), connects (W3), clients that are live again (W6). *_cpu_us: CPU per one of these. *_share: of one
+ * per_second: messages (W1), deliveries (W2), connects (W3), clients that are live again (W6), messages taken or stored (W7). *_cpu_us: CPU per one of these. *_share: of one
  * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4). first_seconds: until new conversations'
  * first message was with all (W2).
  */
@@ -71,5 +71,7 @@ export type Sizes = {
   storedBeforeCrash: number;
   /** W6: who come back at once. */
   users: number;
+  /** W7: messages that wait before they are drained. */
+  backlog: number;
   checkEvery: number;
 };

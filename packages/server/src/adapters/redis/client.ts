@@ -48,6 +48,8 @@ export function makeClient(address: RedisAddress, events: ClientEvents): Client 
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_COMMANDS,
     pingInterval: PING_MS,
+    // Whoever sends keeps time; the library would make an AbortSignal for each command, and abort it in the end.
+    commandOptions: { timeout: 0 },
   };
   const socket = {
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -82,7 +84,13 @@ type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>;
 type ClientSocket = NonNullable<ClientOptions["socket"]>;
 type Common = Pick<
   ClientOptions,
-  "username" | "password" | "name" | "disableOfflineQueue" | "commandsQueueMaxLength" | "pingInterval"
+  | "username"
+  | "password"
+  | "name"
+  | "disableOfflineQueue"
+  | "commandsQueueMaxLength"
+  | "pingInterval"
+  | "commandOptions"
 >;
 type SocketOptions = object;
 /** As the library has it, which does not tell there that bytes come where bytes are asked for. */

@@ -7,12 +7,14 @@ import { keyOf, readDraft } from "./entry.ts";
 import type { Drain } from "./leases.ts";
 import type { Partition } from "./partitions.ts";
 import { BURY, CUT, UNMARK } from "./scripts.ts";
+import type { Turns } from "./turns.ts";
 
 export interface DrainOptions {
   readonly redis: Redis;
   /** One of its own, on which waiting holds up nobody. Closed with the drain. */
   readonly waiting: Redis;
   readonly partition: Partition;
+  readonly turns: Turns;
   readonly writer: Pick<Writer, "storeAccepted" | "markMessage">;
   readonly maxDeadLetters: number;
   readonly log: Log;
@@ -28,11 +30,8 @@ interface Item {
   readonly draft: Draft;
 }
 
-/**
- * Entries taken at once. All partitions together fill a few batches of the writer's lanes, and no more: what others
- * send meanwhile waits behind them.
- */
-const CHUNK = 128;
+/** Entries taken at once: a batch of the writer's. */
+const CHUNK = 512;
 /** Less than what a connection may be silent for. */
 const BLOCK_MS = 4_000;
 const FIRST_PAUSE_MS = 50;
@@ -46,7 +45,7 @@ const FRONT = "0-0";
  * writer looks up what is stored already, and each cuts off only what it knows to be committed.
  */
 export function startDrain(options: DrainOptions): Drain {
-  const { redis, waiting, partition, writer, log } = options;
+  const { redis, waiting, partition, turns, writer, log } = options;
   const { entries, ids, keys, reads, dead } = partition;
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   let stopped = false;
@@ -57,14 +56,19 @@ export function startDrain(options: DrainOptions): Drain {
     clearTimeout(timer);
   };
 
-  /** Waits for entries behind one; none where none came in a while. */
-  const read = async (after: string): Promise<readonly Entry[]> => {
+  /** Resolves when something is there, or when nothing came in a while. */
+  const wake = async (): Promise<boolean> => {
     const answer = await waiting.send(
       entries,
-      ["XREAD", "COUNT", String(CHUNK), "BLOCK", String(BLOCK_MS), "STREAMS", entries, after],
+      ["XREAD", "COUNT", "1", "BLOCK", String(BLOCK_MS), "STREAMS", entries, FRONT],
       { timeoutMs: BLOCK_MS + 1_500 },
     );
-    return entriesOf(answer);
+    return answer !== null;
+  };
+
+  const read = async (): Promise<readonly Entry[]> => {
+    const found = await redis.send(entries, ["XRANGE", entries, "-", "+", "COUNT", String(CHUNK)]);
+    return (found as [string, string[]][]).map(([id, fields]) => ({ id, text: fields[1] ?? "" }));
   };
 
   /** What is asked of Redis until it is done, or somebody else is to do it. */
@@ -99,7 +103,10 @@ export function startDrain(options: DrainOptions): Drain {
   };
 
   /** Resolves with the seq of each that is stored, by its id; or nothing, where it was stopped before. */
-  const store = async (items: readonly Item[]): Promise<ReadonlyMap<number, number> | undefined> => {
+  const store = async (
+    items: readonly Item[],
+    endTurn: () => void,
+  ): Promise<ReadonlyMap<number, number> | undefined> => {
     const seqs = new Map<number, number>();
     let left = items;
     for (let ms = FIRST_PAUSE_MS; left.length > 0; ms = Math.min(ms * 2, LONGEST_PAUSE_MS)) {
@@ -113,7 +120,11 @@ export function startDrain(options: DrainOptions): Drain {
         else await bury(item.entryId, item.draft, outcome.code);
       }
       left = again;
-      if (left.length > 0) await pause(ms);
+      if (left.length > 0) {
+        // Others may have more luck meanwhile.
+        endTurn();
+        await pause(ms);
+      }
     }
     return seqs;
   };
@@ -140,14 +151,14 @@ export function startDrain(options: DrainOptions): Drain {
     }
   };
 
-  const finish = async (chunk: readonly Entry[]): Promise<void> => {
+  const finish = async (chunk: readonly Entry[], endTurn: () => void): Promise<void> => {
     const items: Item[] = [];
     for (const { id, text } of chunk) {
       const draft = readDraft(text);
       if (draft === null) await bury(id, null, "unreadable");
       else items.push({ entryId: id, draft });
     }
-    const seqs = await store(items);
+    const seqs = await store(items, endTurn);
     if (seqs === undefined) return;
     const next = following((chunk.at(-1) as Entry).id);
     const done = items.filter(({ draft }) => seqs.has(draft.id)).map(({ draft }) => draft);
@@ -167,19 +178,22 @@ export function startDrain(options: DrainOptions): Drain {
   };
 
   const run = async (): Promise<void> => {
-    let ahead: Promise<readonly Entry[]> | null = null;
+    let isMore = false;
     while (!stopped) {
-      let chunk: readonly Entry[] = [];
       try {
-        chunk = await (ahead ?? read(FRONT));
+        if (!isMore && !(await wake())) continue;
+        const endTurn = await turns.next();
+        try {
+          const chunk = stopped ? [] : await read();
+          isMore = chunk.length === CHUNK;
+          if (chunk.length > 0) await finish(chunk, endTurn);
+        } finally {
+          endTurn();
+        }
       } catch {
+        isMore = false;
         await pause(FIRST_PAUSE_MS + Math.random() * FIRST_PAUSE_MS);
       }
-      if (stopped) return;
-      // Where more waits than one takes, the next are fetched meanwhile; else those that come meanwhile go together.
-      ahead = chunk.length === CHUNK ? read((chunk.at(-1) as Entry).id) : null;
-      ahead?.catch(() => {});
-      if (chunk.length > 0) await finish(chunk);
     }
   };
   const running = run();
@@ -192,12 +206,6 @@ export function startDrain(options: DrainOptions): Drain {
       await running;
     },
   };
-}
-
-/** The answer of XREAD over one stream. */
-function entriesOf(answer: unknown): readonly Entry[] {
-  const [found = []] = Object.values((answer ?? {}) as Record<string, [string, string[]][]>);
-  return found.map(([id, fields]) => ({ id, text: fields[1] ?? "" }));
 }
 
 /** The first entry that can come behind one. */

@@ -13,6 +13,7 @@ import { readDraft } from "./entry.ts";
 import { holdLeases } from "./leases.ts";
 import { type Partition, partitionsOf } from "./partitions.ts";
 import { FIND, MARK } from "./scripts.ts";
+import { createTurns } from "./turns.ts";
 
 export interface RedisQueueOptions {
   readonly address: RedisAddress;
@@ -37,12 +38,19 @@ export interface RedisQueue extends Queue {
   close(): Promise<void>;
 }
 
+/**
+ * Partitions that are stored from at once, in one process. As few as keep the writer's lanes busy: what comes meanwhile
+ * gathers, and goes together at a fraction of the cost; and what others send does not wait behind more than this.
+ */
+const CHUNKS_AT_ONCE = 3;
+
 const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The queue of many processes: streams in Redis, each drained by one of them. */
 export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
   const { redis, nodes, nodeId, prefix, writer, log, maxDeadLetters } = options;
   const partitions = partitionsOf(prefix);
+  const turns = createTurns(CHUNKS_AT_ONCE);
   const leases = holdLeases({
     redis,
     nodes,
@@ -55,6 +63,7 @@ export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
         // That Redis is gone is said by the connection that all share.
         waiting: openRedis(options.address, `partition ${partition.number} of the queue`, QUIET),
         partition,
+        turns,
         writer,
         maxDeadLetters: Math.ceil(maxDeadLetters / partitions.length),
         log,
