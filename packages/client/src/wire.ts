@@ -201,7 +201,7 @@ export function conversationOfFrame(
   now: number,
 ): Conversation {
   const before = new Map(known?.participants.map((participant) => [participant.userId, participant]));
-  const participants = payload.participants.map(
+  const told = payload.participants?.map(
     ({ user_id: userId, user_name: name, role }): Participant => ({
       userId,
       name,
@@ -209,6 +209,7 @@ export function conversationOfFrame(
       role: role as Role,
     }),
   );
+  const participants = told ?? known?.participants ?? [];
   const { settings } = payload;
   const marks: Record<string, Marks> = {};
   if (payload.participant_count <= MAX_MARKED) {

@@ -128,6 +128,8 @@ export interface Conversation {
 
 /** How many people a head names at most; `participantCount` says how many there are. */
 export const HEAD_PARTICIPANTS = 200;
+/** A head that is read for who knows the people already names none of more than so many. */
+export const FEW_PARTICIPANTS = 20;
 
 export interface Participant {
   readonly userId: string;

@@ -317,6 +317,8 @@ export interface OnlinePage {
 export interface ReadEntries {
   readonly type: "read-entries";
   readonly conversationIds: readonly number[];
+  /** Heads of more than `FEW_PARTICIPANTS` come without any: whoever asks knows who takes part. */
+  readonly few?: boolean;
 }
 
 /** The message that a reference means; `not_found`, or `invalid` where a key means two. */

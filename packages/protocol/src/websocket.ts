@@ -134,8 +134,11 @@ export interface ConversationPayload {
   readonly description: string | null;
   readonly avatar_url: string | null;
   readonly settings: Readonly<Record<string, boolean | number | readonly string[] | null>>;
-  /** The longest in it first, at most 200. */
-  readonly participants: readonly ParticipantPayload[];
+  /**
+   * The longest in it first, at most 200. Not there where a resume tells of one's own list only, of a conversation that
+   * the client knows with more than 20 people.
+   */
+  readonly participants?: readonly ParticipantPayload[];
   readonly participant_count: number;
   readonly seq: number;
   /** Who was just let in, and who was let out. */

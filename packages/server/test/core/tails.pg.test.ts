@@ -53,7 +53,8 @@ test("whatever another node writes, the newest page is what the store holds", as
     },
     (messageId: number) =>
       writing.change({ ...on, kind: "edit", messageId, content: `edited ${random(99)}` }),
-    (messageId: number) => writing.change({ ...on, kind: "react", messageId, emoji: "👍", add: true, maxEmoji: 9 }),
+    (messageId: number) =>
+      writing.change({ ...on, kind: "react", messageId, emoji: "👍", add: true, maxEmoji: 9 }),
     (messageId: number) => writing.change({ ...on, kind: "delete", messageId }),
   ];
   for (let i = 0; i < 120; i++) {

@@ -221,6 +221,31 @@ describe("resume", () => {
     await Promise.all([ann, back].map((client) => client.close()));
   });
 
+  test("who knows the people of a large group is not told them again, who does not is", async () => {
+    const ann = await connect(server, { user: "crowd-ann" });
+    const people = Array.from({ length: 24 }, (_, i) => `crowd-${i}`);
+    const large = await openConversation(ann, people, "Large");
+    const small = await openConversation(ann, people.slice(0, 2), "Small");
+    const before = await connect(server, { user: "crowd-0" });
+    await before.ask("ping");
+    const position = before.position();
+    await before.close();
+    for (const conversation of [large, small]) await say(ann, conversation, "while away");
+    const personal = async (wish: Record<string, unknown>) => {
+      const client = await connect(server, { user: "crowd-0" });
+      expect((await client.ask("resume", wish)).event).toBe("resumed");
+      const told = client.all("conversation.changed").filter((one) => "unread" in one);
+      return new Map(told.map((one) => [one.conversation_id, one]));
+    };
+    const back = await personal({ position });
+    expect(back.get(large)).toMatchObject({ name: "Large", participant_count: 25, unread: 1 });
+    expect(back.get(large)).not.toHaveProperty("participants");
+    expect(back.get(small)?.participants).toHaveLength(3);
+    const anew = await personal({ positions: { [small]: 1 } });
+    expect(anew.get(large)?.participants).toHaveLength(25);
+    expect(anew.get(small)?.participants).toHaveLength(3);
+  });
+
   test("what cannot be resumed is answered with a reset and its reason", async () => {
     const [ann, eve] = [
       await connect(server, { user: "reset-ann" }),

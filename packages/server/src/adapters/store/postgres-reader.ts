@@ -1,5 +1,6 @@
 import {
   type ConversationHead,
+  FEW_PARTICIPANTS,
   HEAD_PARTICIPANTS,
   type ParticipantDetail,
 } from "@parlance/protocol/model.ts";
@@ -125,9 +126,13 @@ const OWN_ENTRIES = `select c.id, ${OWN_ENTRY}
   from conversations c join participants p on p.conversation_id = c.id and p.user_id = $1 and p.left_seq is null
   where c.id = any ($2)`;
 
-const HEADS = `select head_json(s.conversation_id) as head from unnest($1::bigint[]) with ordinality s (conversation_id, i) order by s.i`;
+/** $2: of more people than that none. */
+const HEADS = `select case when c.participant_count > s.most then head_json(c, null) else head_json(c.id) end as head
+  from unnest($1::bigint[], $2::integer[]) with ordinality s (conversation_id, most, i)
+  join conversations c on c.id = s.conversation_id order by s.i`;
 /** Those of large groups are large. */
 const MOST_HEADS = 50;
+const EVERYBODY = 2 ** 31 - 1;
 
 /** Beyond any seq: "from the newest". */
 const NEWEST = Number.MAX_SAFE_INTEGER;
@@ -166,8 +171,8 @@ const PEOPLE = `select p.conversation_id as "conversationId", ${DETAIL}
 
 export function createReader(query: Query): Reader {
   const messages = (text: string, values: readonly unknown[]) => readMessages(query, text, values);
-  const headOf = gathered<readonly [number], ConversationHead>(async (asks) => {
-    const rows = await query<{ head: ConversationHead }>(HEADS, [column(asks, 0)]);
+  const headOf = gathered<readonly [number, number], ConversationHead>(async (asks) => {
+    const rows = await query<{ head: ConversationHead }>(HEADS, [column(asks, 0), column(asks, 1)]);
     return rows.map(({ head }) => head);
   }, MOST_HEADS);
 
@@ -253,12 +258,15 @@ export function createReader(query: Query): Reader {
         wish.list ?? "active",
         wish.named ?? null,
       ]),
-    async entries(userId, conversationIds) {
+    async entries(userId, conversationIds, few = false) {
+      const most = few ? FEW_PARTICIPANTS : EVERYBODY;
       const rows = await query<Omit<InboxEntry, "head"> & { id: number }>(OWN_ENTRIES, [
         userId,
         conversationIds,
       ]);
-      return await Promise.all(rows.map(async ({ id, ...own }) => ({ head: await headOf(id), ...own })));
+      return await Promise.all(
+        rows.map(async ({ id, ...own }) => ({ head: await headOf(id, most), ...own })),
+      );
     },
     async directConversation(pair) {
       const [row] = await query<{ id: number }>(

@@ -36,9 +36,9 @@ export async function readInbox(
 export async function readEntries(
   { reader }: Pick<Parts, "reader">,
   caller: Caller,
-  { conversationIds }: ReadEntries,
+  { conversationIds, few }: ReadEntries,
 ): Promise<readonly InboxEntry[]> {
-  return await reader.entries(actingUser(caller), conversationIds);
+  return await reader.entries(actingUser(caller), conversationIds, few);
 }
 
 export async function readUnread(

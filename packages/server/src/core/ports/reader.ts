@@ -147,8 +147,11 @@ export interface Reader {
   /** Newest first, as of one moment; costs the same at any offset. */
   page(wish: PageWish): Promise<CountedPage>;
   inbox(wish: InboxWish): Promise<readonly InboxEntry[]>;
-  /** The entries of these conversations that the user takes part in, in no order. */
-  entries(userId: string, conversationIds: readonly number[]): Promise<readonly InboxEntry[]>;
+  /**
+   * The entries of these conversations that the user takes part in, in no order.
+   * @param few heads of more than `FEW_PARTICIPANTS` without any
+   */
+  entries(userId: string, conversationIds: readonly number[], few?: boolean): Promise<readonly InboxEntry[]>;
   directConversation(pair: string): Promise<number | null>;
   /** Of all the user's conversations that are not hidden, those with something unread, in no order. */
   unread(userId: string): Promise<UnreadList["conversations"]>;

@@ -38,14 +38,30 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
       frame("reset", reset === undefined ? { reason } : { conversation_id: conversationId(reset), reason }),
     );
   }
+  const unnamed = new Set(report.unnamed);
   const own = report.marks.filter((mark) => mark.userId === connection.caller.userId);
-  const personal = new Set([...report.told, ...report.unnamed, ...own.map((mark) => mark.conversationId)]);
-  const ids = [...personal];
+  const named = new Set([...report.told, ...own.map((mark) => mark.conversationId)]).difference(unnamed);
+  await tellEntries(connection, report, [...unnamed], false);
+  // Of these the client knows the people, and has just been told who came and went.
+  await tellEntries(connection, report, [...named], true);
+  for (const { conversationId, ...marks } of report.marks) {
+    connection.send(signalFrame({ type: "receipt", conversationId, marks, read: true }));
+    await connection.listening?.session.paced();
+  }
+}
+
+async function tellEntries(
+  connection: Connection,
+  report: CatchUpReport,
+  ids: readonly number[],
+  few: boolean,
+): Promise<void> {
   for (let i = 0; i < ids.length && !connection.listening?.session.ended; i += ENTRIES_AT_ONCE) {
     const conversationIds = ids.slice(i, i + ENTRIES_AT_ONCE);
     const entries = await connection.parts.door.answer(connection.caller, {
       type: "read-entries",
       conversationIds,
+      few,
     });
     for (const entry of entries) {
       const { head } = entry;
@@ -54,10 +70,6 @@ async function finish(connection: Connection, report: CatchUpReport): Promise<vo
       connection.send(frame("conversation.changed", conversationPayload(head, { seq }, entry)));
       await connection.listening?.session.paced();
     }
-  }
-  for (const { conversationId, ...marks } of report.marks) {
-    connection.send(signalFrame({ type: "receipt", conversationId, marks, read: true }));
-    await connection.listening?.session.paced();
   }
 }
 

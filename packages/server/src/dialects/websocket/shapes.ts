@@ -97,11 +97,13 @@ export function conversationPayload(
       max_file_size_mb: settings.maxFileSizeMb,
       allowed_file_types: settings.allowedFileTypes,
     },
-    participants: participants.map(({ userId, userName, role }) => ({
-      user_id: userId,
-      user_name: userName,
-      role,
-    })),
+    ...(participants.length > 0 && {
+      participants: participants.map(({ userId, userName, role }) => ({
+        user_id: userId,
+        user_name: userName,
+        role,
+      })),
+    }),
     participant_count: conversation.participantCount,
     seq: changes.seq,
     added: changes.added ?? [],
