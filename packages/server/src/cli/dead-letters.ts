@@ -26,9 +26,9 @@ export async function runDeadLetters(
   }
   const redis = openRedis(config.redisUrl, "dead letters", QUIET);
   try {
-    const prefix = `${namespaceOf(await readSecret(config))}:`;
+    const secret = await readSecret(config);
     if (!(await redis.whenUp(CONNECT_MS))) throw new StartupError("REDIS_URL: no answer in five seconds");
-    const letters = openDeadLetters(redis, prefix);
+    const letters = openDeadLetters(redis, `${namespaceOf(secret)}:`, secret);
     if (isList) return listed(await letters.list(Number.MAX_SAFE_INTEGER));
     const names =
       name === undefined ? (await letters.list(Number.MAX_SAFE_INTEGER)).map((one) => one.name) : [name];

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openDeadLetters } from "../../src/adapters/queue/redis/dead-letters.ts";
+import { createEntries } from "../../src/adapters/queue/redis/entry.ts";
 import { readDurability } from "../../src/adapters/redis/durability.ts";
 import type { Draft } from "../../src/core/ports/message-log.ts";
 import { recordingLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
-import { joinQueue, PREFIX, type QueueNode } from "../support/queue.ts";
+import { joinQueue, PREFIX, type QueueNode, SECRET } from "../support/queue.ts";
 import { describeWithRedis, startRedis, type TestRedis } from "../support/redis.ts";
 
 describeWithRedis("the queue in Redis", () => {
@@ -114,11 +115,12 @@ describeWithRedis("the queue in Redis", () => {
     await queue.accept(poison);
     const foreign = await draft({ senderId: "cyd", idempotencyKey: "k" });
     await queue.accept(foreign);
-    redis.cli(["XADD", `{${PREFIX}queue:${conversationId % 16}}:entries`, "*", "d", "not a draft"]);
+    const forged = createEntries(Buffer.alloc(32, 2)).write(await draft({ senderId: "bob" }));
+    redis.cli(["XADD", `{${PREFIX}queue:${conversationId % 16}}:entries`, "*", "d", forged]);
     const last = await draft();
     await queue.accept(last);
     await stored(2);
-    const letters = openDeadLetters(client, PREFIX);
+    const letters = openDeadLetters(client, PREFIX, SECRET);
     await expect.poll(async () => (await letters.list(10)).length).toBe(3);
     const found = await letters.list(10);
     expect(new Map(found.map(({ messageId, why }) => [messageId, why]))).toEqual(

@@ -240,6 +240,8 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
     await people.setBlock("user-1", "user-2", "a pair", false);
   },
   acquainted: () => people.acquainted("user-1", ["user-2", "user-3", "nobody"], 100),
+  "small conversations of users": () =>
+    people.smallConversations(["user-1", "user-2", "nobody"], { maxParticipants: 100, limit: 2_000 }),
   contacts: () => people.contacts("user-1", { maxParticipants: 100, after: "user-2", limit: 1_000 }),
   "last seen": () => users.setLastSeen(["user-1", "user-2"].map((id) => ({ id, at: 1 }))),
   memberships: () => ticks.memberships(["user-1", "user-2"]),

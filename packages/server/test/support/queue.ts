@@ -17,6 +17,7 @@ export interface QueueNode {
 }
 
 export const PREFIX = "test:";
+export const SECRET = Buffer.alloc(32, 1);
 
 export async function joinQueue(
   address: RedisAddress,
@@ -34,6 +35,7 @@ export async function joinQueue(
     nodes,
     nodeId,
     prefix: PREFIX,
+    secret: SECRET,
     writer,
     reader: store.reader,
     maxWaiting,

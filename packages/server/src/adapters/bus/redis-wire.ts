@@ -2,8 +2,8 @@ import type { RedisAddress } from "../../config/redis-url.ts";
 import type { Topic } from "../../core/ports/bus.ts";
 import type { Log } from "../../core/ports/log.ts";
 import type { Redis } from "../redis/redis.ts";
+import { createSeal } from "../redis/seal.ts";
 import { openSubscriber, type Subscriber } from "../redis/subscriber.ts";
-import { createSeal } from "./seal.ts";
 import type { Wire, WireEvents } from "./wired-bus.ts";
 
 /** Each process says something to itself so often. */

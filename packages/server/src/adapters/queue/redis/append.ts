@@ -4,13 +4,14 @@ import { createGather } from "../../../core/gather.ts";
 import type { Draft } from "../../../core/ports/message-log.ts";
 import type { Reader, SentUnderKey } from "../../../core/ports/reader.ts";
 import { isReply, type Redis } from "../../redis/redis.ts";
-import { keyOf, writeDraft } from "./entry.ts";
+import { type Entries, keyOf } from "./entry.ts";
 import { PARTITIONS, type Partition, partitionOf } from "./partitions.ts";
 import { APPEND, WITHDRAW } from "./scripts.ts";
 
 export interface AppendOptions {
   readonly redis: Redis;
   readonly partitions: readonly Partition[];
+  readonly entries: Entries;
   readonly reader: Pick<Reader, "sentUnder">;
   /** How many may wait in all partitions; each takes its share. */
   readonly maxWaiting: number;
@@ -34,7 +35,7 @@ const MAX_PER_CALL = 500;
  * Takes messages into their partitions. What is given in the same turn of the event loop goes with one call of each
  * partition's script.
  */
-export function createAppend({ redis, partitions, reader, maxWaiting }: AppendOptions) {
+export function createAppend({ redis, partitions, entries, reader, maxWaiting }: AppendOptions) {
   const roomEach = Math.ceil(maxWaiting / PARTITIONS);
   const given = new Map<Partition, Given[]>();
   let unanswered = 0;
@@ -59,7 +60,7 @@ export function createAppend({ redis, partitions, reader, maxWaiting }: AppendOp
         String(draft.id),
         keyOf(draft),
         draft.contentHash === null ? "" : String(draft.contentHash),
-        writeDraft(draft),
+        entries.write(draft),
       );
     }
     redis.run(APPEND, [partition.entries, partition.ids, partition.keys], args).then(
@@ -107,9 +108,9 @@ export function createAppend({ redis, partitions, reader, maxWaiting }: AppendOp
     if (stored?.id === draft.id) return { id: draft.id, duplicate: false };
     if (stored !== undefined) {
       if (answer === 1) {
-        const { entries, ids, keys } = partition;
+        const { ids, keys } = partition;
         // It is stored already, and would be dropped when its turn comes: this only saves the way.
-        redis.run(WITHDRAW, [entries, ids, keys], [String(draft.id), keyOf(draft)]).catch(() => {});
+        redis.run(WITHDRAW, [partition.entries, ids, keys], [String(draft.id), keyOf(draft)]).catch(() => {});
       }
       return repeatOf(stored.id, stored.contentHash, draft);
     }

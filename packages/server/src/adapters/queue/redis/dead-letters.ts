@@ -1,5 +1,5 @@
 import { isReply, type Redis } from "../../redis/redis.ts";
-import { keyOf, readDraft } from "./entry.ts";
+import { createEntries, keyOf } from "./entry.ts";
 import { type Partition, partitionsOf } from "./partitions.ts";
 import { REVIVE } from "./scripts.ts";
 
@@ -26,8 +26,9 @@ export interface DeadLetters {
 
 const NAME = /^(\d+)\/(\d+-\d+)$/;
 
-export function openDeadLetters(redis: Redis, prefix: string): DeadLetters {
+export function openDeadLetters(redis: Redis, prefix: string, secret: Buffer): DeadLetters {
   const partitions = partitionsOf(prefix);
+  const drafts = createEntries(secret);
 
   const read = async ({ dead }: Partition, from: string, to: string, limit: number) =>
     (await redis.send(dead, ["XRANGE", dead, from, to, "COUNT", String(limit)])) as [string, string[]][];
@@ -39,7 +40,7 @@ export function openDeadLetters(redis: Redis, prefix: string): DeadLetters {
         if (letters.length >= limit) break;
         for (const [entryId, fields] of await read(partition, "-", "+", limit - letters.length)) {
           const [, text = "", , why = "", , at = ""] = fields;
-          const draft = readDraft(text);
+          const draft = drafts.read(text);
           letters.push({
             name: `${partition.number}/${entryId}`,
             at: Number(at),
@@ -59,7 +60,7 @@ export function openDeadLetters(redis: Redis, prefix: string): DeadLetters {
       try {
         const [[, fields] = []] = await read(partition, entryId, entryId, 1);
         if (fields === undefined) return false;
-        const draft = readDraft(fields[1] ?? "");
+        const draft = drafts.read(fields[1] ?? "");
         const { entries, ids, keys, dead } = partition;
         const revived = await redis.run(
           REVIVE,

@@ -3,7 +3,7 @@ import type { Log } from "../../../core/ports/log.ts";
 import type { Draft } from "../../../core/ports/message-log.ts";
 import type { Writer } from "../../../core/ports/writer.ts";
 import type { Redis } from "../../redis/redis.ts";
-import { keyOf, readDraft } from "./entry.ts";
+import { type Entries, keyOf } from "./entry.ts";
 import type { Drain } from "./leases.ts";
 import type { Partition } from "./partitions.ts";
 import { BURY, CUT, UNMARK } from "./scripts.ts";
@@ -15,6 +15,7 @@ export interface DrainOptions {
   readonly waiting: Redis;
   readonly partition: Partition;
   readonly turns: Turns;
+  readonly entries: Entries;
   readonly writer: Pick<Writer, "storeAccepted" | "markMessage">;
   readonly maxDeadLetters: number;
   readonly log: Log;
@@ -154,7 +155,7 @@ export function startDrain(options: DrainOptions): Drain {
   const finish = async (chunk: readonly Entry[], endTurn: () => void): Promise<void> => {
     const items: Item[] = [];
     for (const { id, text } of chunk) {
-      const draft = readDraft(text);
+      const draft = options.entries.read(text);
       if (draft === null) await bury(id, null, "unreadable");
       else items.push({ entryId: id, draft });
     }

@@ -1,13 +1,33 @@
 import type { MessageType } from "@parlance/protocol/model.ts";
 import type { Draft } from "../../../core/ports/message-log.ts";
+import { createSeal } from "../../redis/seal.ts";
 
 /** Of the text below: a process that does not know a form leaves what is written in it to one that does. */
 const FORM = 1;
 
 const TYPES: readonly MessageType[] = ["text", "image", "file", "location", "system"];
 
-/** A draft as it waits: its fields in one order, without their names, which would be half of it. */
-export function writeDraft(draft: Draft): string {
+/** How drafts wait: as text, sealed, so that nobody is made to say what somebody else has put into the same Redis. */
+export interface Entries {
+  write(draft: Draft): string;
+  /** Null for what was not written by a process of this installation, or in a form that this one does not know. */
+  read(text: string): Draft | null;
+}
+
+/** @param secret of all processes of an installation */
+export function createEntries(secret: Buffer): Entries {
+  const seal = createSeal(secret);
+  return {
+    write: (draft) => seal.closeText(writeDraft(draft)),
+    read(text) {
+      const written = seal.openText(text);
+      return written === null ? null : readDraft(written);
+    },
+  };
+}
+
+/** Its fields in one order, without their names, which would be half of it. */
+function writeDraft(draft: Draft): string {
   return JSON.stringify([
     FORM,
     draft.id,
@@ -26,8 +46,7 @@ export function writeDraft(draft: Draft): string {
   ]);
 }
 
-/** Null for what is no draft: others may have written to the same Redis. */
-export function readDraft(text: string): Draft | null {
+function readDraft(text: string): Draft | null {
   const fields = parse(text);
   if (!Array.isArray(fields) || fields[0] !== FORM) return null;
   const [, id, conversationId, senderId, senderName, senderAvatarUrl, idempotencyKey, contentHash] = fields;

@@ -9,7 +9,7 @@ import type { Nodes } from "../../redis/nodes.ts";
 import { openRedis, type Redis } from "../../redis/redis.ts";
 import { createAppend, refusalOf } from "./append.ts";
 import { startDrain } from "./drain.ts";
-import { readDraft } from "./entry.ts";
+import { createEntries } from "./entry.ts";
 import { holdLeases } from "./leases.ts";
 import { type Partition, partitionsOf } from "./partitions.ts";
 import { FIND, MARK } from "./scripts.ts";
@@ -22,6 +22,8 @@ export interface RedisQueueOptions {
   readonly nodeId: string;
   /** Of all keys. */
   readonly prefix: string;
+  /** Of all processes of an installation, for telling what they have written. */
+  readonly secret: Buffer;
   readonly writer: Pick<Writer, "storeAccepted" | "markMessage">;
   readonly reader: Pick<Reader, "sentUnder">;
   /** How many messages may wait; one more is answered `overloaded`. */
@@ -50,6 +52,7 @@ const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
   const { redis, nodes, nodeId, prefix, writer, log, maxDeadLetters } = options;
   const partitions = partitionsOf(prefix);
+  const entries = createEntries(options.secret);
   const turns = createTurns(CHUNKS_AT_ONCE);
   const leases = holdLeases({
     redis,
@@ -64,6 +67,7 @@ export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
         waiting: openRedis(options.address, `partition ${partition.number} of the queue`, QUIET),
         partition,
         turns,
+        entries,
         writer,
         maxDeadLetters: Math.ceil(maxDeadLetters / partitions.length),
         log,
@@ -98,11 +102,11 @@ export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
   };
 
   return {
-    accept: createAppend({ ...options, partitions }),
+    accept: createAppend({ ...options, partitions, entries }),
     find: (messageId) =>
-      inSome(async ({ entries, ids }) => {
-        const text = await redis.run(FIND, [entries, ids], [String(messageId)]);
-        return typeof text === "string" ? readDraft(text) : null;
+      inSome(async ({ entries: stream, ids }) => {
+        const text = await redis.run(FIND, [stream, ids], [String(messageId)]);
+        return typeof text === "string" ? entries.read(text) : null;
       }),
     async markRead(messageId, userId) {
       const marked = await inSome(async ({ ids, reads }) =>
