@@ -25,7 +25,9 @@ try {
     const page = await (await browser.newContext({ locale: "en-GB", ...options })).newPage();
     await page.goto(server.url);
     await page.getByLabel("Your name").fill(name);
-    await page.getByRole("button", { name: "Enter" }).click();
+    const button = page.getByRole("button", { name: "Enter" });
+    // A mouse would stay where it was, over some message.
+    await (options.hasTouch === true ? button.tap() : button.click());
     await page.getByRole("link", { name: title }).waitFor();
     return page;
   };

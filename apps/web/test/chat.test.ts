@@ -49,6 +49,30 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await expect.poll(() => ben.title()).toBe("Parlance");
   });
 
+  test("what comes while nobody looks is told by the browser, and leads there", async () => {
+    await ben.evaluate(() => {
+      // The browser's own shows outside of the page, where no test sees it.
+      class Seen {
+        static permission = "granted";
+        onclick: (() => void) | null = null;
+        constructor(title: string, { body }: NotificationOptions) {
+          Object.assign(window, { seen: { title, body, click: () => this.onclick?.() } });
+        }
+        close(): void {}
+      }
+      Object.assign(window, { Notification: Seen });
+    });
+    await conversation(ben, "Cleo Park").click();
+    await say(ada, "look **here**");
+    const seen = () =>
+      ben
+        .evaluate(() => (window as { seen?: { title: string; body: string } }).seen)
+        .then((one) => one && [one.title, one.body]);
+    await expect.poll(seen).toEqual(["Ada Byron", "look here"]);
+    await ben.evaluate(() => (window as unknown as { seen: { click(): void } }).seen.click());
+    await message(ben, "look here").waitFor();
+  });
+
   test("react, by the quick ones and by the picker", async () => {
     await message(ben, "one").hover();
     await message(ben, "one").getByRole("button", { name: "React with 👍" }).click();

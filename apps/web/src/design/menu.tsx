@@ -43,4 +43,18 @@ export function MenuItem({ icon, children, onSelect, danger = false, chosen }: M
   );
 }
 
+interface MenuGroupProps {
+  readonly label: string;
+  readonly children: ReactNode;
+}
+
+export function MenuGroup({ label, children }: MenuGroupProps) {
+  return (
+    <Base.Group>
+      <Base.GroupLabel className={styles.label}>{label}</Base.GroupLabel>
+      {children}
+    </Base.Group>
+  );
+}
+
 export const MenuLine = () => <Base.Separator className={styles.line} />;

@@ -2,7 +2,7 @@ import type { PresenceStatus } from "@parlance/client";
 import { useClient, useMe } from "@parlance/client/react";
 import { useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
-import { Menu, MenuItem, MenuLine } from "../design/menu.tsx";
+import { Menu, MenuGroup, MenuItem, MenuLine } from "../design/menu.tsx";
 import { notificationsState, requestNotifications } from "../shell/notifications.ts";
 import { ShortcutsDialog } from "../shell/shortcuts-dialog.tsx";
 import { applyTheme, chosenTheme, type Theme } from "../shell/theme.ts";
@@ -54,21 +54,25 @@ export function MyMenu({ onSignOut, onArchive }: MyMenuProps) {
           </button>
         }
       >
-        {STATUSES.map(([status, words]) => (
-          <MenuItem
-            key={status}
-            chosen={me.status === status}
-            onSelect={() => told(people.setStatus(status))}
-          >
-            {words}
-          </MenuItem>
-        ))}
+        <MenuGroup label="How others see you">
+          {STATUSES.map(([status, words]) => (
+            <MenuItem
+              key={status}
+              chosen={me.status === status}
+              onSelect={() => told(people.setStatus(status))}
+            >
+              {words}
+            </MenuItem>
+          ))}
+        </MenuGroup>
         <MenuLine />
-        {THEMES.map(([value, words]) => (
-          <MenuItem key={value} chosen={theme === value} onSelect={() => choose(value)}>
-            {words}
-          </MenuItem>
-        ))}
+        <MenuGroup label="How it looks">
+          {THEMES.map(([value, words]) => (
+            <MenuItem key={value} chosen={theme === value} onSelect={() => choose(value)}>
+              {words}
+            </MenuItem>
+          ))}
+        </MenuGroup>
         <MenuLine />
         {notifications === "default" && (
           <MenuItem icon="bell" onSelect={() => void requestNotifications().then(setNotifications)}>
