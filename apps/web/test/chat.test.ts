@@ -77,7 +77,8 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await message(ben, "one").hover();
     await message(ben, "one").getByRole("button", { name: "React with 👍" }).click();
     await message(ada, "one").getByRole("button", { name: "👍, 1" }).click();
-    await message(ben, "one").getByRole("button", { name: "👍, 2" }).waitFor();
+    await message(ben, "one").getByRole("button", { name: "👍, 2" }).hover();
+    await message(ben, "one").getByTitle("Ben Okri, Ada Byron").waitFor();
 
     await message(ben, "two").hover();
     await message(ben, "two").getByRole("button", { name: "Other reactions" }).click();
@@ -207,6 +208,20 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await ada.reload();
     await expect.poll(() => field(ada).inputValue()).toBe("half a thou");
     await field(ada).fill("");
+  });
+
+  test("two tabs of one person: each shows what the other does", async () => {
+    const second = await ada.context().newPage();
+    await second.goto(scene.server.url);
+    await second.getByRole("button", { name: "Ada Byron" }).click();
+    await conversation(second, "Ben Okri").click();
+    await say(second, "from the second tab");
+    await message(ada, "from the second tab").waitFor();
+    await message(ben, "from the second tab").waitFor();
+    await say(ben, "heard");
+    await message(second, "heard").waitFor();
+    await expect.poll(() => conversation(ada, "unread").count()).toBe(0);
+    await second.close();
   });
 
   test("a group: made, changed, its people managed, left", async () => {

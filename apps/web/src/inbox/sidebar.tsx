@@ -2,6 +2,7 @@ import { useClient, useInbox } from "@parlance/client/react";
 import { useState } from "react";
 import { IconButton } from "../design/icon-button.tsx";
 import { go, useRoute } from "../shell/route.ts";
+import { useTold } from "../shell/told.tsx";
 import { ConversationRow } from "./conversation-row.tsx";
 import { MyMenu } from "./my-menu.tsx";
 import { NewConversation } from "./new-conversation.tsx";
@@ -18,6 +19,7 @@ interface SidebarProps {
 export function Sidebar({ onSignOut, isSearching, onSearching }: SidebarProps) {
   const inbox = useInbox();
   const client = useClient();
+  const told = useTold();
   const { conversationId } = useRoute();
   const [isCreating, setCreating] = useState(false);
   const [showsArchive, setShowsArchive] = useState(false);
@@ -54,6 +56,14 @@ export function Sidebar({ onSignOut, isSearching, onSearching }: SidebarProps) {
               <ConversationRow key={id} id={id} isOpen={id === conversationId} />
             ))}
             {inbox.status === "loading" && ids.length === 0 && <Skeleton />}
+            {inbox.status === "failed" && (
+              <li className={styles.empty}>
+                <p role="alert">The conversations could not be loaded.</p>
+                <button type="button" onClick={() => told(client.conversations.loadInbox())}>
+                  Try again
+                </button>
+              </li>
+            )}
             {inbox.status === "ready" && ids.length === 0 && (
               <li className={styles.empty}>
                 {showsArchive ? (

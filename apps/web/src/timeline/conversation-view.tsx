@@ -91,13 +91,6 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
     if (window.matchMedia("(hover: hover)").matches) composer.current?.focus();
   }, []);
 
-  // Who is here is told of as it changes; how it is now, of people met since the connection began, has to be asked.
-  const people = conversation.participants.map(({ userId }) => userId).join("\n");
-  useEffect(() => {
-    const others = people.split("\n").filter((userId) => userId !== "");
-    if (others.length > 0) client.people.presence(others).catch(() => {});
-  }, [client, people]);
-
   const editLast = useCallback(() => {
     const last = timeline.messages.findLast((message) => actions.may(message).edit);
     if (last !== undefined) setWriting({ kind: "edit", message: last });

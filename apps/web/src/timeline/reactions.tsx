@@ -1,4 +1,6 @@
 import type { Message } from "@parlance/client";
+import { useClient } from "@parlance/client/react";
+import { useState } from "react";
 import { EmojiButton } from "./emoji-button.tsx";
 import styles from "./reactions.module.css";
 
@@ -9,10 +11,24 @@ interface ReactionsProps {
 }
 
 export function Reactions({ message, onReact }: ReactionsProps) {
+  const { messages } = useClient();
+  const [names, setNames] = useState<ReadonlyMap<string, string>>(new Map());
   const entries = Object.entries(message.reactions);
   if (entries.length === 0) return null;
+
+  /** Who it was: asked when somebody points at them. */
+  function ask(): void {
+    messages.reactions(message).then(
+      ({ items }) => {
+        const byEmoji = Map.groupBy(items, ({ emoji }) => emoji);
+        setNames(new Map([...byEmoji].map(([emoji, all]) => [emoji, namesOf(all)])));
+      },
+      () => {},
+    );
+  }
+
   return (
-    <ul className={styles.reactions} aria-label="Reactions">
+    <ul className={styles.reactions} aria-label="Reactions" onPointerEnter={ask}>
       {entries.map(([emoji, count]) => {
         const isOwn = message.ownReactions.includes(emoji);
         return (
@@ -22,6 +38,7 @@ export function Reactions({ message, onReact }: ReactionsProps) {
               className={styles.reaction}
               aria-pressed={isOwn}
               aria-label={`${emoji}, ${count}`}
+              title={names.get(emoji)}
               disabled={onReact === null}
               onClick={() => onReact?.(emoji)}
             >
@@ -39,3 +56,6 @@ export function Reactions({ message, onReact }: ReactionsProps) {
     </ul>
   );
 }
+
+const namesOf = (people: readonly { readonly userId: string; readonly name: string | null }[]): string =>
+  people.map(({ userId, name }) => name ?? userId).join(", ");
