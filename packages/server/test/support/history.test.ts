@@ -10,16 +10,18 @@ const acked = (key: string, seq: number): Send => ({
   seq,
 });
 
-const good = {
+const good: Parameters<typeof checkHistory>[0] & { readonly sends: readonly Send[] } = {
   sends: [acked("a", 2), acked("b", 3), { conversation: "c", key: "open", outcome: "unknown" } as Send],
   history: [seen("a", 2), seen("b", 3), seen("open", 4)],
   sessions: [[seen("a", 2), seen("open", 4)]],
+  complete: [[seen("a", 2), seen("b", 3), seen("open", 4)]],
   firstSeq: 2,
 };
 
 test("a good run has no anomalies, whether what got no answer is stored or not", () => {
   expect(checkHistory(good)).toEqual([]);
-  expect(checkHistory({ ...good, history: good.history.slice(0, 2), sessions: [[]] })).toEqual([]);
+  const history = good.history.slice(0, 2);
+  expect(checkHistory({ ...good, history, sessions: [[]], complete: [history] })).toEqual([]);
 });
 
 const refused: Send = { conversation: "c", key: "no", outcome: "refused" };
@@ -29,6 +31,7 @@ const cases: readonly [AnomalyKind, Partial<typeof good>][] = [
   ["gap", { history: [seen("a", 2), seen("open", 4)], sends: good.sends.toSpliced(1, 1) }],
   ["inversion", { sessions: [[seen("b", 3), seen("a", 2)]] }],
   ["inversion", { sessions: [[seen("a", 2), seen("a", 2)]] }],
+  ["hole", { complete: [[seen("a", 2), seen("open", 4)]] }],
   ["phantom", { sessions: [[seen("x", 9)]] }],
   ["phantom", { history: [...good.history, seen("no", 5)], sends: [...good.sends, refused] }],
   ["phantom", { history: [...good.history, seen("nobody's", 5)] }],

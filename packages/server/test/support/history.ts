@@ -28,6 +28,8 @@ export type AnomalyKind =
   | "gap"
   /** A listener saw a lower seq after a higher one. */
   | "inversion"
+  /** A listener that heard everything else has not heard it. */
+  | "hole"
   /** In history or seen by a listener, but refused, never sent, or not in history. */
   | "phantom"
   /** The ack said another seq or id than history. */
@@ -42,12 +44,14 @@ export interface Anomaly {
  * Judges a run by what clients were told and what is there in the end. O(n).
  * @param history all messages of all conversations, in rising order of seq in each
  * @param sessions what each listener saw, in its order, since it last started anew
+ * @param complete the same of those who listened from the first message to the last
  * @param firstSeq the seq that the first message of a conversation must have
  */
 export function checkHistory(run: {
   readonly sends: readonly Send[];
   readonly history: readonly Seen[];
   readonly sessions?: readonly (readonly Seen[])[];
+  readonly complete?: readonly (readonly Seen[])[];
   readonly firstSeq: number;
 }): Anomaly[] {
   const anomalies: Anomaly[] = [];
@@ -70,7 +74,12 @@ export function checkHistory(run: {
     if (message === undefined) report("lost", key);
     else if (message.id !== id || message.seq !== seq) report("stale-ack", key);
   }
-  for (const session of run.sessions ?? []) {
+  const { sessions = [], complete = [] } = run;
+  for (const session of complete) {
+    const heard = new Set(session.map(({ key }) => key));
+    for (const key of stored.keys()) if (!heard.has(key)) report("hole", key);
+  }
+  for (const session of [...sessions, ...complete]) {
     const last = new Map<string, number>();
     for (const { conversation, key, id, seq } of session) {
       if (stored.get(key)?.id !== id) report("phantom", key);
