@@ -56,12 +56,14 @@ import { createListener } from "./http/listener.ts";
 import { readOrMakeOpenSecret } from "./http/open-secret.ts";
 import { sharedRoutes } from "./http/shared-routes.ts";
 import { createSignedLinks } from "./http/signed-links.ts";
+import { createSticky } from "./http/sticky.ts";
 import { registerMetrics } from "./metrics.ts";
 import { createBot } from "./sandbox/bot.ts";
 import { createSandbox } from "./sandbox/sandbox.ts";
 import { webAppRoutes } from "./web-app/routes.ts";
 import { startDeliverer } from "./webhooks/deliverer.ts";
 import { DAY_OF_RETRIES } from "./webhooks/schedule.ts";
+import type { Seat } from "./workers/seat.ts";
 import { createWriter } from "./writer/writer.ts";
 
 export interface RunningServer {
@@ -109,13 +111,21 @@ const PROBE_MS = 1_500;
 /** For what is measured and not told: a clock that is set does not go through it. */
 const elapsed = (): number => performance.now();
 
-/** The composition root: the only file that knows every room. Rejects with a `StartupError`. */
-export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+/**
+ * The composition root: the only file that knows every room. Rejects with a `StartupError`.
+ * @param seat its place where it is one of several processes that share a port
+ */
+export async function startServer(
+  config: Config,
+  log: Log,
+  seat: Seat | null = null,
+): Promise<RunningServer> {
   const dataDir = resolve(config.dataDir);
   const now = Date.now;
-  const embedded = config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir, log }) : null;
+  const needsPostgres = config.databaseUrl === null && seat === null;
+  const embedded = needsPostgres ? await startEmbeddedPostgres({ dataDir, log }) : null;
   try {
-    return await startOver(embedded, dataDir, config, log, now);
+    return await startOver(embedded, dataDir, config, log, now, seat);
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -128,14 +138,17 @@ async function startOver(
   config: Config,
   log: Log,
   now: () => number,
+  seat: Seat | null,
 ): Promise<RunningServer> {
-  const connection: pg.ClientConfig =
-    embedded === null ? { connectionString: config.databaseUrl as string } : embedded.connection;
+  const bundled = seat?.postgres ?? embedded;
+  const connection: pg.ClientConfig = bundled?.connection ?? {
+    connectionString: config.databaseUrl as string,
+  };
   embedded?.onDown((reason) => log.error({ reason }, "PostgreSQL has ended and is being started again"));
   embedded?.onUp(() => log.info({}, "PostgreSQL answers again"));
   const durability = await prepareDatabase(
     connection,
-    embedded === null ? "DATABASE_URL: PostgreSQL" : "The embedded PostgreSQL",
+    bundled === null ? "DATABASE_URL: PostgreSQL" : "The embedded PostgreSQL",
     log,
   );
   const store = await connectStore({
@@ -149,7 +162,7 @@ async function startOver(
   const nodeId = randomUUID().slice(0, 8);
   const shared = config.redisUrl === null ? null : await joinRedis(config.redisUrl, store, nodeId, log);
   const carrier = shared === null ? null : createRedisBus({ ...shared, origin: nodeId, log });
-  const bus = carrier ?? createInProcessBus();
+  const bus = carrier ?? seat?.bus(nodeId) ?? createInProcessBus();
   const carries = carrier?.whenUp(REDIS_PATIENCE_MS);
   const behindWriter: { moved(): void }[] = [];
   const writer = createWriter({
@@ -207,7 +220,7 @@ async function startOver(
   });
   const registry =
     shared === null
-      ? createInProcessPresence()
+      ? (seat?.presence ?? createInProcessPresence())
       : openRedisPresence({ ...shared, nodeId, log, random: Math.random });
   const presence = createPresence({
     registry,
@@ -248,13 +261,13 @@ async function startOver(
     tails,
     presence,
     typing,
-    messageLimit: limitOf("messages", config.rateLimitMessages, shared),
-    reactionLimit: limitOf("reactions", config.rateLimitReactions, shared),
+    messageLimit: limitOf("messages", config.rateLimitMessages, shared, seat),
+    reactionLimit: limitOf("reactions", config.rateLimitReactions, shared, seat),
     attachments: store.attachments,
     search: store.search,
     blobs,
     intake: createFileIntake({ directory: join(dataDir, "uploads"), images: await loadImages(log) }),
-    uploadLimit: limitOf("uploads", config.rateLimitUploads, shared),
+    uploadLimit: limitOf("uploads", config.rateLimitUploads, shared, seat),
     fileLimits: { maxBytes: maxFileBytes, allowedTypes: config.allowedFileTypes },
     contentLimits: { maxLength: config.maxMessageLength, maxMetadataBytes: config.maxMetadataBytes },
     maxParticipants: config.maxParticipants,
@@ -302,8 +315,10 @@ async function startOver(
     now,
     log,
   });
-  const listener = createListener(config, log);
+  const sticky = seat === null ? null : createSticky(seat.place);
+  const listener = createListener(config, log, sticky);
   const metrics = new Registry();
+  seat?.onMetrics(() => metrics.getMetricsAsJSON());
   registerMetrics(metrics, {
     process: nodeId,
     hub,
@@ -320,6 +335,7 @@ async function startOver(
       process: nodeId,
       ready: () => readiness(store, durability, shared?.nodes ?? null, carrier),
       metrics,
+      allMetrics: seat?.metrics ?? (() => metrics.metrics()),
       describe: () => listener.describe(VERSION),
     }),
   );
@@ -337,6 +353,7 @@ async function startOver(
     links: createSignedLinks(await store.secret("links"), now),
     log,
     now,
+    isOurs: sticky?.isOurs ?? (() => true),
   };
   const bot = config.mode === "open" && config.sandboxBot === "on" ? createBot(parts) : null;
   const sandbox = config.mode === "open" ? createSandbox(door, bot) : null;
@@ -354,7 +371,8 @@ async function startOver(
     createStompDialect(capricious.parts("stomp", parts), config),
     createWebSocketDialect(capricious.parts("websocket", parts), config),
   ];
-  for (const { scopes, upgrades, raw } of dialects) {
+  for (const { scopes, upgrades, raw, sessionOf } of dialects) {
+    if (sessionOf !== undefined) listener.addSessions(sessionOf);
     scopes.forEach(listener.addScope);
     upgrades.forEach(listener.addUpgrade);
     raw.forEach(listener.addRaw);
@@ -383,9 +401,9 @@ async function startOver(
     url,
     mode: config.mode,
     store:
-      embedded === null
+      bundled === null
         ? "the PostgreSQL of DATABASE_URL"
-        : `PostgreSQL ${embedded.version} in ${join(dataDir, "postgres")}`,
+        : `PostgreSQL ${bundled.version} in ${join(dataDir, "postgres")}`,
     durability:
       durability === "D2"
         ? "acknowledged messages survive a power failure"
@@ -447,8 +465,10 @@ function limitOf(
   name: string,
   perMinute: number | null,
   shared: { readonly redis: Redis; readonly prefix: string } | null,
+  seat: Seat | null,
 ): RateLimit {
   if (perMinute === null) return NO_LIMIT;
+  if (shared === null && seat !== null) return createRateLimit(perMinute, seat.buckets(name, perMinute));
   const own = createInProcessBuckets(perMinute, elapsed);
   if (shared === null) return createRateLimit(perMinute, own);
   const key = `${shared.prefix}limit:${name}`;

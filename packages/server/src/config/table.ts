@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { DIALECT_NAMES, type DialectName } from "@parlance/protocol/dialect-names.ts";
 import {
   choice,
@@ -260,6 +261,10 @@ export const OPTIONS = {
     group: "Operation",
     text: "The least important lines that are logged.",
   }),
+  WORKERS: option(workers(64), "1", {
+    group: "Operation",
+    text: "Processes that share the port on this machine, or auto: one for each of its processors.",
+  }),
   WRITER_LANES: option(integer(1, 16), "2", {
     group: "Operation",
     text: "Connections that write. Those after the first take what is more than one can.",
@@ -335,6 +340,14 @@ function dialects(): Kind<readonly DialectName[]> {
   const names: readonly string[] = DIALECT_NAMES;
   const { expected, parse } = list(`dialects out of ${names.join(", ")}`, (item) => names.includes(item));
   return { expected, parse: (given) => parse(given) as readonly DialectName[] | undefined };
+}
+
+function workers(most: number): Kind<number> {
+  const { expected, parse } = integer(1, most);
+  return {
+    expected: `${expected}, or auto`,
+    parse: (given) => (given === "auto" ? Math.min(most, availableParallelism()) : parse(given)),
+  };
 }
 
 function isPort(given: string): boolean {

@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
 import { StartupError } from "../core/ports/startup-error.ts";
 import { refusalOf } from "./admission.ts";
-import { SECURITY_HEADERS, sendError, setCorsHeaders } from "./answers.ts";
+import { answer, SECURITY_HEADERS, sendError, setCorsHeaders } from "./answers.ts";
 import { type ApiDocument, type DescribedRoute, describeApi } from "./api-document.ts";
 import { type App, createApp } from "./app.ts";
 import { createOrigins } from "./origins.ts";
 import { createRawRoutes, type RawRoute } from "./raw-routes.ts";
 import { answerClientError } from "./refuse.ts";
 import { createScopeRegister, pathOf, type RouteScope } from "./scopes.ts";
+import type { SessionOf, Sticky } from "./sticky.ts";
 import { createUnderWay } from "./under-way.ts";
 import { createUpgrades, isUpgrade, type UpgradePath } from "./upgrades.ts";
 
@@ -28,6 +30,8 @@ export interface Listener {
   addScope(scope: RouteScope): void;
   addUpgrade(path: UpgradePath): void;
   addRaw(route: RawRoute): void;
+  /** Of requests that go on with a session, where several processes share the port. */
+  addSessions(sessionOf: SessionOf): void;
   /** Opens the port; resolves to the URL it answers at. Throws a StartupError where the port cannot be had. */
   listen(): Promise<string>;
   /**
@@ -49,8 +53,11 @@ const KEEP_ALIVE_MS = 72_000;
 /** Also of an upgrade request; a token of 8 KiB and a long URL fit in. */
 const MAX_HEADER_BYTES = 16_384;
 const IDLE_CHECK_MS = 50;
+/** The process that had the session is being started again, and its sessions went with it. */
+const GONE = answer(503, "unavailable", "The session's process is gone: connect again");
 
-export function createListener(config: ListenerConfig, log: Log): Listener {
+/** @param sticky null where this process has the port for itself */
+export function createListener(config: ListenerConfig, log: Log, sticky: Sticky | null = null): Listener {
   const origins = createOrigins(config);
   const scopes = createScopeRegister();
   const underWay = createUnderWay();
@@ -60,6 +67,8 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
   let requests = 0;
   const requestId = (): string => `${nodePart}-${(++requests).toString(36)}`;
   let draining = false;
+  /** Takes what the other processes hand over. */
+  const handedOver: Server[] = [];
 
   const app = createApp({
     config,
@@ -69,8 +78,8 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
     isUpgradePath: upgrades.knows,
     onClientError: (error, socket) => underWay.after(socket, () => answerClientError(error, socket)),
     requestId,
-    makeServer: (handler) =>
-      makeServer((request, response) => {
+    makeServer(handler) {
+      const handle = (request: IncomingMessage, response: ServerResponse): void => {
         for (const name in SECURITY_HEADERS) {
           response.setHeader(name, SECURITY_HEADERS[name as keyof typeof SECURITY_HEADERS]);
         }
@@ -88,7 +97,17 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
         const refused = refusalOf(request, origins);
         if (refused === null) raw.handle(request, response);
         else sendError(response, refused, scopes.scopeOf(path).errorShape(refused));
-      }),
+      };
+      // What was handed over is not handed on: it came to where it belongs.
+      if (sticky !== null) handedOver.push(makeServer(handle));
+      return makeServer((request, response) => {
+        const lost = (): void => {
+          const shape = scopes.scopeOf(pathOf(request.url)).errorShape(GONE);
+          sendError(response, GONE, shape);
+        };
+        if (!sticky?.pass(request, response, lost)) handle(request, response);
+      });
+    },
   });
   const { server } = app;
   const described: DescribedRoute[] = [];
@@ -106,17 +125,23 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
     request.once("close", () => clearTimeout(timer));
   }
 
-  server.on("upgrade", upgrades.handle);
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!sticky?.passUpgrade(request, socket, head)) upgrades.handle(request, socket, head);
+  });
+  for (const one of handedOver) one.on("upgrade", upgrades.handle);
 
   async function drain(withinMs: number): Promise<void> {
     draining = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    const idleCheck = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    const servers = [server, ...handedOver];
+    const closed = servers.map((one) => new Promise<void>((resolve) => one.close(() => resolve())));
+    const idleCheck = setInterval(() => {
+      for (const one of servers) one.closeIdleConnections();
+    }, IDLE_CHECK_MS);
     const limit = setTimeout(() => {
-      server.closeAllConnections();
+      for (const one of servers) one.closeAllConnections();
       upgrades.destroyAll();
     }, withinMs);
-    await closed;
+    await Promise.all(closed);
     clearInterval(idleCheck);
     clearTimeout(limit);
     await app.close();
@@ -138,8 +163,10 @@ export function createListener(config: ListenerConfig, log: Log): Listener {
       if (route.match === "exact") described.push({ url: route.path, methods: route.methods });
       scopes.addRoute(route.match === "prefix" ? `${route.path}*` : route.path, route.methods);
     },
+    addSessions: (sessionOf) => sticky?.add(sessionOf),
     async listen() {
       await app.ready();
+      for (const one of handedOver) await sticky?.listen(one);
       const { address, family, port } = await openPort(server, config.host, config.port);
       return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
     },

@@ -26,7 +26,10 @@ export interface SharedRoutes {
   readonly process: string;
   readonly identity: Identity;
   readonly ready: () => Promise<Readiness>;
+  /** Of this process. */
   readonly metrics: Registry;
+  /** What `/metrics` answers: of all processes that share the port. */
+  readonly allMetrics: () => Promise<string>;
   readonly describe: () => ApiDocument;
 }
 
@@ -70,7 +73,7 @@ function addRoutes(app: App, parts: SharedRoutes): void {
       if (rights !== "service")
         throw new Refusal("forbidden", "Metrics are for this machine and service tokens");
     }
-    return reply.type(metrics.contentType).send(await metrics.metrics());
+    return reply.type(metrics.contentType).send(await parts.allMetrics());
   });
 
   app.get("/docs", async ({ headers, query }, reply) => {

@@ -4,6 +4,7 @@ import { createRedisBuckets } from "../../src/adapters/limits/redis-buckets.ts";
 import { openRedis } from "../../src/adapters/redis/redis.ts";
 import { silentLog } from "../support/log.ts";
 import { describeWithRedis, startRedis } from "../support/redis.ts";
+import { joinExchange } from "../support/workers.ts";
 import { rateBucketsContract } from "./rate-buckets.ts";
 
 rateBucketsContract("the buckets of one process", async (perMinute) => {
@@ -14,6 +15,15 @@ rateBucketsContract("the buckets of one process", async (perMinute) => {
       at += ms;
     },
     async close() {},
+  };
+});
+
+rateBucketsContract("the buckets of one machine's workers", async (perMinute) => {
+  const { members, close } = joinExchange();
+  return {
+    views: [members[0].buckets("messages", perMinute), members[1].buckets("messages", perMinute)],
+    pass: (ms) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    close,
   };
 });
 

@@ -14,7 +14,7 @@ export function createSocketIoDialect(parts: DialectParts, limits: ConnectionLim
     connections.delete(connection);
     heartbeat.remove(connection);
   };
-  const engine = new Engine(limits, (link) => {
+  const engine = new Engine(limits, parts.isOurs, (link) => {
     const connection = new Connection({ parts, link, limits, gone });
     connections.add(connection);
     heartbeat.add(connection);
@@ -23,6 +23,7 @@ export function createSocketIoDialect(parts: DialectParts, limits: ConnectionLim
   return {
     name: "socketio",
     scopes: [restScope(parts)],
+    sessionOf: (path, { sid }) => (path.startsWith(PATH) && typeof sid === "string" ? sid : null),
     upgrades: [
       {
         path: PATH,

@@ -15,7 +15,14 @@ export class Engine extends Server {
   readonly #wires = new WeakMap<Transport, Wire>();
   #refusing = false;
 
-  constructor({ heartbeatSeconds, maxFrameBytes }: EngineLimits, opened: (link: Link) => void) {
+  readonly #isOurs: (session: string) => boolean;
+
+  /** @param isOurs whether requests that go on with a session of that name come to this process */
+  constructor(
+    { heartbeatSeconds, maxFrameBytes }: EngineLimits,
+    isOurs: (session: string) => boolean,
+    opened: (link: Link) => void,
+  ) {
     super({
       transports: ["polling", "websocket"],
       pingInterval: heartbeatSeconds * 1_000,
@@ -31,12 +38,20 @@ export class Engine extends Server {
         answer(refusal, refusal === null);
       },
     });
+    this.#isOurs = isOurs;
     this.on("connection", (session: Socket) => opened(new Link(session, this.#wires)));
   }
 
   /** No new sessions from here on. */
   refuse(): void {
     this.#refusing = true;
+  }
+
+  override async generateId(request: IncomingMessage): Promise<string> {
+    for (;;) {
+      const id: string = await super.generateId(request);
+      if (this.#isOurs(id)) return id;
+    }
   }
 
   override handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -18,14 +18,18 @@ let answers: number;
 beforeEach(async () => {
   written = [];
   answers = 0;
-  engine = new Engine({ heartbeatSeconds: 25, maxFrameBytes: 65_536 }, (opened) => {
-    link = opened;
-    link.listen({
-      text: (data) => data === "0" && link.write([connectFrame("sid")]),
-      binary() {},
-      closed() {},
-    });
-  });
+  engine = new Engine(
+    { heartbeatSeconds: 25, maxFrameBytes: 65_536 },
+    () => true,
+    (opened) => {
+      link = opened;
+      link.listen({
+        text: (data) => data === "0" && link.write([connectFrame("sid")]),
+        binary() {},
+        closed() {},
+      });
+    },
+  );
   server = createServer((request, response) => {
     if (request.method === "GET") response.once("finish", () => answers++);
     engine.handleRequest(request, response);

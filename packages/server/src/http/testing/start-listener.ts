@@ -54,6 +54,7 @@ export async function start(
       identity,
       ready,
       metrics,
+      allMetrics: () => metrics.metrics(),
       describe: () => listener.describe("1.2.3"),
     }),
   );

@@ -6,7 +6,7 @@ import type { Dialect, DialectParts } from "../../dialect.ts";
 import { createPlainWebSocket } from "../plain-websocket.ts";
 import { FIXED_LIMITS, type SessionLimits, visitMs } from "../session/limits.ts";
 import { StompSession } from "../session/session.ts";
-import { createSockJs, FIXED_SOCKJS_LIMITS, type Opening } from "../sockjs/routes.ts";
+import { createSockJs, FIXED_SOCKJS_LIMITS, type Opening, sessionOf } from "../sockjs/routes.ts";
 import type { ByteTransport, TransportEvents } from "../transport.ts";
 import { LiveClient, type LiveParts } from "./client.ts";
 import { createCodecs } from "./codec.ts";
@@ -30,7 +30,7 @@ const PLAIN = [`${SOCKJS}/websocket`, "/ws-raw"];
 export function createLive(
   parts: DialectParts,
   options: LiveOptions,
-): Pick<Dialect, "raw" | "upgrades" | "drain"> {
+): Pick<Dialect, "raw" | "upgrades" | "drain" | "sessionOf"> {
   const { log, now } = parts;
   const limits: SessionLimits = {
     ...FIXED_LIMITS,
@@ -102,6 +102,7 @@ export function createLive(
   return {
     raw: sockJs.raw,
     upgrades: [...plain, ...sockJs.upgrades],
+    sessionOf: (path) => (path.startsWith(`${SOCKJS}/`) ? sessionOf(path.slice(SOCKJS.length)) : null),
     async drain() {
       isDraining = true;
       heartbeat.stop();

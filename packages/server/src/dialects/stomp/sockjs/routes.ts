@@ -82,6 +82,11 @@ export interface SockJs {
 
 const MAX_SEGMENT_LENGTH = 128;
 const SESSION_PATH = /^\/([^/.]+)\/([^/.]+)\/(xhr|xhr_streaming|xhr_send|eventsource|websocket)$/;
+/** The session that a request below the prefix goes on with; a WebSocket is one by itself. */
+export function sessionOf(below: string): string | null {
+  const [, , session = null, transport] = SESSION_PATH.exec(below) ?? [];
+  return transport === "websocket" ? null : session;
+}
 const IFRAME_PATH = /^\/iframe[0-9a-z._-]*\.html$/;
 /** A session ends at most a fifth early. */
 const VISITS_PER_DISCONNECT = 5;
