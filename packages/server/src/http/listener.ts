@@ -101,7 +101,8 @@ export function createListener(config: ListenerConfig, log: Log, sticky: Sticky 
       // What was handed over is not handed on: it came to where it belongs.
       if (sticky !== null) handedOver.push(makeServer(handle));
       return makeServer((request, response) => {
-        const lost = (): void => {
+        const lost = (error: Error): void => {
+          log.warn({ error }, "a request could not be handed over to its session's process");
           const shape = scopes.scopeOf(pathOf(request.url)).errorShape(GONE);
           sendError(response, GONE, shape);
         };

@@ -29,7 +29,7 @@ export interface Sticky {
   /** Whether a session of that name would live here. */
   isOurs(session: string): boolean;
   /** Hands a request over; false where it is ours. `failed` answers it where its owner does not. */
-  pass(request: IncomingMessage, response: ServerResponse, failed: () => void): boolean;
+  pass(request: IncomingMessage, response: ServerResponse, failed: (error: Error) => void): boolean;
   passUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   /** Takes what others hand over, as if it had come here. */
   listen(server: Server): Promise<void>;
@@ -88,9 +88,9 @@ export function createSticky({ index, count, socketOf }: Place): Sticky {
         answer.on("error", () => response.destroy());
         answer.pipe(response);
       });
-      outgoing.on("error", () => {
+      outgoing.on("error", (error) => {
         if (response.headersSent) response.destroy();
-        else failed();
+        else failed(error);
       });
       response.on("close", () => outgoing.destroy());
       request.pipe(outgoing);
