@@ -24,13 +24,16 @@ export class HttpSocket {
     });
   }
 
-  /** Resolves to the status, when the whole answer is there. One at a time. */
-  post(path: string, body: string): Promise<number> {
+  /**
+   * Resolves to the status, when the whole answer is there. One at a time.
+   * @param headers further lines, each with its end
+   */
+  post(path: string, body: string, headers = ""): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#answered = resolve;
       this.#failed = reject;
       this.#tcp.write(
-        `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`,
       );
     });
   }

@@ -3,6 +3,7 @@ import { Client, inParallel } from "./client.ts";
 import { DRIVERS } from "./drivers/all.ts";
 import { type Driver, numberOf } from "./drivers/driver.ts";
 import type { FromGenerator, JobResult, PairsJob, PhaseResult, Truth } from "./jobs.ts";
+import { Poster } from "./poster.ts";
 import { newTruth, noteError, StreamCheck } from "./truth.ts";
 
 const DRAIN_MS = 20_000;
@@ -25,7 +26,8 @@ class Pair {
   readonly #meter: Meter;
   readonly #truth: Truth;
   readonly #check: StreamCheck;
-  readonly #text: (number: number) => string;
+  readonly #transmit: (number: number) => void;
+  readonly #poster: Poster | undefined;
   readonly #due = new Float64Array(RING);
   #sent = 0;
   #acked = 0;
@@ -36,6 +38,7 @@ class Pair {
     receiver: Client,
     conversation: string,
     driver: Driver,
+    port: number,
     meter: Meter,
     truth: Truth,
     checked: boolean,
@@ -45,7 +48,17 @@ class Pair {
     this.#meter = meter;
     this.#truth = truth;
     this.#check = new StreamCheck(truth, RING, checked ? driver : undefined);
-    this.#text = driver.sender(conversation, sender.user);
+    const post = driver.post?.(conversation, [sender.user, receiver.user]);
+    if (post === undefined) {
+      const text = driver.sender(conversation, sender.user);
+      this.#transmit = (number) => sender.send(text(number));
+    } else {
+      const poster = new Poster(port, post);
+      poster.onAck = (number) => this.#ack(number);
+      poster.onError = (reason) => noteError(truth, `${sender.user}: ${reason}`);
+      this.#transmit = (number) => poster.send(number);
+      this.#poster = poster;
+    }
     for (const client of [sender, receiver]) {
       client.onEnd = (reason) => noteError(truth, `${client.user}: ${reason}`);
     }
@@ -66,7 +79,7 @@ class Pair {
     const number = this.#sent++;
     this.#due[number & (RING - 1)] = due;
     this.#truth.sent += 1;
-    this.#sender.send(this.#text(number));
+    this.#transmit(number);
   }
 
   gather(work: () => void): void {
@@ -82,6 +95,7 @@ class Pair {
   }
 
   close(): void {
+    this.#poster?.close();
     this.#sender.close();
     this.#receiver.close();
   }
@@ -117,7 +131,16 @@ async function connectPairs(job: PairsJob, meter: Meter, truth: Truth): Promise<
       Client.listen(job.port, driver, users[1]),
     ]);
     const conversation = await sender.openConversation(users);
-    return new Pair(sender, receiver, conversation, driver, meter, truth, index % job.checkEvery === 0);
+    return new Pair(
+      sender,
+      receiver,
+      conversation,
+      driver,
+      job.port,
+      meter,
+      truth,
+      index % job.checkEvery === 0,
+    );
   });
 }
 

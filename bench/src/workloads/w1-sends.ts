@@ -108,7 +108,9 @@ export async function w1Sends(context: Context, ours: Peer): Promise<void> {
   const { many, some, one, open } = caseNames(context.sizes);
   await alternate(context, [
     served(context, ours, [many, some, one, ...open]),
+    served(context, inDialect(ours, "queue"), [many]),
     served(context, inDialect(ours, "socketio"), [many]),
+    served(context, inDialect(ours, "sse"), [many]),
     served(context, inDialect(ours, "stomp"), [many]),
     bare(context, many),
     served(context, naiveWsPool, [many, ...open.slice(0, 1)]),

@@ -1,6 +1,7 @@
 import type { Driver, DriverName } from "./driver.ts";
 import { naiveSocketioDriver } from "./naive-socketio.ts";
 import { naiveWsDriver } from "./naive-ws.ts";
+import { queueDriver } from "./queue.ts";
 import { socketioDriver } from "./socketio.ts";
 import { sseDriver } from "./sse.ts";
 import { stompDriver } from "./stomp.ts";
@@ -9,6 +10,7 @@ import { websocketDriver } from "./websocket.ts";
 /** A further dialect is measured by adding its driver here and its name to `DriverName`. */
 export const DRIVERS: Readonly<Record<DriverName, Driver>> = {
   websocket: websocketDriver,
+  queue: queueDriver,
   socketio: socketioDriver,
   sse: sseDriver,
   stomp: stompDriver,

@@ -35,6 +35,8 @@ export type Driver = {
   openByRequest?(port: number, users: readonly string[]): Promise<string>;
   /** Makes the frames of one sender in one conversation. */
   sender(conversation: string, user: string): (number: number) => string;
+  /** Where messages are sent by requests: in place of `sender`. Users: who sends, who gets it. */
+  post?(conversation: string, users: readonly [string, string]): (number: number) => Post;
   /** Where who only listens reads a stream of server-sent events; `kindOf` and `decode` get its blocks. */
   readonly stream?: { path(user: string): string; kindOf(block: Buffer): FrameKind };
   /** How one who was away goes on: from the frame that made it ready, to a frame of the kind `resumed`. */
@@ -42,7 +44,10 @@ export type Driver = {
   decode(payload: Buffer): Decoded;
 };
 
-export type DriverName = "websocket" | "socketio" | "sse" | "stomp" | "naive-ws" | "naive-socketio";
+/** A request with a JSON body; `headers` are further lines, each with its end. */
+export type Post = { path: string; headers: string; body: string };
+
+export type DriverName = "websocket" | "queue" | "socketio" | "sse" | "stomp" | "naive-ws" | "naive-socketio";
 
 /** The number of a message stands in its text and in its id as `~` and eight digits; nothing else holds a `~`. */
 export function mark(number: number): string {

@@ -1,13 +1,21 @@
-import { type Decoded, type Driver, type FrameKind, numberIn } from "./driver.ts";
+import { type Decoded, type Driver, type FrameKind, mark, numberIn, sixtyBytes } from "./driver.ts";
 import { websocketDriver } from "./websocket.ts";
 
 const DATA = "\ndata: ";
 const COLON = 0x3a;
 
-/** What Parlance's sse dialect tells; who speaks does so over `/ws`, for this dialect's own sends are plain HTTP. */
+/** Parlance's sse dialect; what it has no word for, and a sender to many, goes over `/ws`. */
 export const sseDriver: Driver = {
   ...websocketDriver,
   name: "sse",
+  post: (conversation, [from]) => {
+    const path = `/chats/${conversation}/messages`;
+    return (number) => ({
+      path,
+      headers: `X-User-Id: ${from}\r\nIdempotency-Key: b${mark(number)}\r\n`,
+      body: `{"text":"${sixtyBytes(number)}"}`,
+    });
+  },
   stream: {
     path: (user) => `/events?stream=messages&user_id=${encodeURIComponent(user)}`,
     kindOf(block): FrameKind {
