@@ -16,8 +16,11 @@ import { w1Compared, w1Sends } from "./workloads/w1-sends.ts";
 import { w2Compared, w2FanOut } from "./workloads/w2-fan-out.ts";
 import { w3Compared, w3Idle } from "./workloads/w3-idle.ts";
 import { w4Compared, w4Start } from "./workloads/w4-start.ts";
+import { w5Compared, w5Pages } from "./workloads/w5-pages.ts";
 import { w6Compared, w6Resume } from "./workloads/w6-resume.ts";
 import { w7Queue } from "./workloads/w7-queue.ts";
+import { w10Compared, w10Search } from "./workloads/w10-search.ts";
+import { w11Compared, w11Unread } from "./workloads/w11-unread.ts";
 import { addWorktree } from "./worktree.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -27,16 +30,22 @@ const RUN: Record<WorkloadName, (context: Context, ours: Peer) => Promise<void>>
   W2: w2FanOut,
   W3: w3Idle,
   W4: w4Start,
+  W5: w5Pages,
   W6: w6Resume,
   W7: w7Queue,
+  W10: w10Search,
+  W11: w11Unread,
 };
 const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) => Promise<void>> = {
   W1: w1Compared,
   W2: w2Compared,
   W3: w3Compared,
   W4: w4Compared,
+  W5: w5Compared,
   W6: w6Compared,
   W7: async ({ say }) => say("W7 brings servers of its own and is not compared"),
+  W10: w10Compared,
+  W11: w11Compared,
 };
 
 function makeContext(options: Options, place: string, samples: Sample[]): Context {

@@ -1,7 +1,17 @@
 import { parseArgs } from "node:util";
 import type { Sizes, WorkloadName } from "./workloads/sample.ts";
 
-export const WORKLOADS = ["W1", "W2", "W3", "W4", "W6", "W7"] as const satisfies WorkloadName[];
+export const WORKLOADS = [
+  "W1",
+  "W2",
+  "W3",
+  "W4",
+  "W5",
+  "W6",
+  "W7",
+  "W10",
+  "W11",
+] as const satisfies WorkloadName[];
 
 /** What runs where none is named. */
 const USUAL: readonly WorkloadName[] = ["W1", "W2", "W3", "W4"];
@@ -18,7 +28,7 @@ export type Options = {
   help: boolean;
 };
 
-export const HELP = `npm run bench -- [W1 W2 W3 W4 W6 W7] [options]
+export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W10 W11] [options]
 
   Without a name: W1 to W4.
 
@@ -48,6 +58,8 @@ const STANDARD: Sizes = {
   restSeconds: 10,
   settleSeconds: 1.5,
   storedBeforeCrash: 200_000,
+  libraryConversations: 1_000,
+  libraryMessages: 50_000,
   users: 5_000,
   backlog: 100_000,
   checkEvery: 10,
@@ -67,6 +79,8 @@ const QUICK: Sizes = {
   restSeconds: 0.3,
   settleSeconds: 0.2,
   storedBeforeCrash: 500,
+  libraryConversations: 20,
+  libraryMessages: 1_500,
   users: 30,
   backlog: 2_000,
   checkEvery: 2,
@@ -80,6 +94,7 @@ const FULL: Sizes = {
   fanoutSeconds: 10,
   warmSeconds: 3,
   storedBeforeCrash: 1_000_000,
+  libraryMessages: 1_000_000,
   users: 10_000,
   backlog: 1_000_000,
 };

@@ -2,8 +2,10 @@ import { ratioOf } from "../measure/statistics.ts";
 import type { Metric, Sizes, WorkloadName } from "../workloads/sample.ts";
 import { caseNames } from "../workloads/w1-sends.ts";
 import { levelsOf } from "../workloads/w3-idle.ts";
+import { BARE_SQL, PAGE_CASES } from "../workloads/w5-pages.ts";
 import { BEHIND, behindName } from "../workloads/w6-resume.ts";
 import { BARE_DRAIN, drainName, postsName } from "../workloads/w7-queue.ts";
+import { SEARCHES } from "../workloads/w10-search.ts";
 import type { Lookup } from "./aggregate.ts";
 
 export type Verdict = "met" | "missed" | "failed" | "not measured" | "not present";
@@ -157,6 +159,15 @@ function barsFor(names: BarNames): Bar[] {
     value: (find) => find("W7", name, ours)?.metrics.per_second?.median,
     rows: [[name, ours]],
   });
+  const page = (name: string, limit: number): Bar => ({
+    workload: "W5",
+    words: `${name}: answers/s over ${BARE_SQL}`,
+    direction: "at least",
+    limit,
+    unit: "x",
+    value: (find) => ratio(find, ours, BARE_SQL, "W5", name, "per_second"),
+    rows: [[name, ours]],
+  });
   const slow = open[0] ?? "";
   const fast = open[1] ?? "";
   return [
@@ -243,6 +254,19 @@ function barsFor(names: BarNames): Bar[] {
     },
     start("cold", 3),
     start("warm", 1.5),
+    page(PAGE_CASES.newest, 3),
+    page(PAGE_CASES.depth, 0.7),
+    ...SEARCHES.map(
+      ({ name }): Bar => ({
+        workload: "W10",
+        words: `${name}: p99`,
+        direction: "below",
+        limit: 100,
+        unit: "ms",
+        value: (find) => over(find("W10", name, ours)?.latency.percentile(0.99), 1_000),
+        rows: [[name, ours]],
+      }),
+    ),
     ...back.map(
       ({ name, limit }): Bar => ({
         workload: "W6",

@@ -57,8 +57,11 @@ const SHOWN: Readonly<Record<WorkloadName, { metric: Metric; unit: string }>> = 
   W2: { metric: "per_second", unit: "deliveries a second" },
   W3: { metric: "bytes", unit: "bytes of memory a connection" },
   W4: { metric: "seconds", unit: "seconds" },
+  W5: { metric: "per_second", unit: "answers a second" },
   W6: { metric: "per_second", unit: "clients live again a second" },
   W7: { metric: "per_second", unit: "messages a second" },
+  W10: { metric: "per_second", unit: "answers a second" },
+  W11: { metric: "per_second", unit: "answers a second" },
 };
 
 /** A ladder for every case that two or more peers ran without a fault. */

@@ -12,8 +12,11 @@ const TITLES: Readonly<Record<WorkloadName, string>> = {
   W2: "W2  fan-out, one sender to many listeners",
   W3: "W3  idle connections",
   W4: "W4  seconds until it takes messages",
+  W5: "W5  pages, asked for 16 at a time",
   W6: "W6  all come back at once and get what they missed",
   W7: "W7  the queue over Redis, every answer synced",
+  W10: "W10  search over all of a person's conversations, two at a time",
+  W11: "W11  unread and inbox of a person in many conversations, 16 at a time",
 };
 
 /** Which figure a ratio is taken of, and whether more of it is better. */
@@ -22,8 +25,11 @@ const RATIO_OF: Readonly<Record<WorkloadName, { metric: Metric; words: string }>
   W2: { metric: "per_second", words: "ours/theirs" },
   W3: { metric: "bytes", words: "ours/theirs (bytes)" },
   W4: { metric: "seconds", words: "ours/theirs" },
+  W5: { metric: "per_second", words: "ours/theirs" },
   W6: { metric: "per_second", words: "ours/theirs" },
   W7: { metric: "per_second", words: "ours/theirs" },
+  W10: { metric: "per_second", words: "ours/theirs" },
+  W11: { metric: "per_second", words: "ours/theirs" },
 };
 
 function spread(value: Spread | undefined, scale = 1): string {
@@ -54,6 +60,16 @@ const bottleneck: Column = { title: "bottleneck", cell: (row) => row.bottleneck 
 const generator: Column = { title: "generator", cell: (row) => percent(row, "generator_share") };
 const serverCpu: Column = { title: "server µs", cell: (row) => median(row, "server_cpu_us") };
 const databaseCpu: Column = { title: "database µs", cell: (row) => median(row, "database_cpu_us") };
+
+/** Of what is asked over HTTP. */
+const ASKED: Column[] = [
+  { title: "answers/s", cell: (row) => spread(row.metrics.per_second) },
+  { title: "ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+  serverCpu,
+  databaseCpu,
+  generator,
+  bottleneck,
+];
 
 const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
   W1: [
@@ -103,6 +119,9 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
     promise,
     bottleneck,
   ],
+  W5: ASKED,
+  W10: [...ASKED, { title: "index s behind", cell: (row) => median(row, "index_seconds") }],
+  W11: ASKED,
   W4: [{ title: "seconds", cell: (row) => spread(row.metrics.seconds) }, promise],
 };
 

@@ -2,7 +2,7 @@ import type { Truth } from "../generator/jobs.ts";
 import type { HistogramData } from "../measure/histogram.ts";
 import type { Durability } from "../peers/peer.ts";
 
-export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W6" | "W7";
+export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W10" | "W11";
 
 /** One case of one peer in one round: the raw values, as they go into the results. */
 export type Sample = {
@@ -21,9 +21,10 @@ export type Sample = {
 };
 
 /**
- * per_second: messages (W1), deliveries (W2), connects (W3), clients that are live again (W6), messages taken or stored (W7). *_cpu_us: CPU per one of these. *_share: of one
- * core, 1 is all of it. bytes, kernel_bytes: per connection. seconds: until ready (W4). first_seconds: until new conversations'
- * first message was with all (W2).
+ * per_second: messages (W1), deliveries (W2), connects (W3), answers (W5, W10, W11), clients that are live again (W6),
+ * messages taken or stored (W7). *_cpu_us: CPU per one of these. *_share: of one core, 1 is all of it. bytes, kernel_bytes:
+ * per connection. seconds: until ready (W4). index_seconds: from the last message's ack until a search found it (W10).
+ * first_seconds: until new conversations' first message was with all (W2).
  */
 export type Metric =
   | "per_second"
@@ -38,6 +39,7 @@ export type Metric =
   | "rest_share"
   | "connections"
   | "first_seconds"
+  | "index_seconds"
   | "seconds";
 
 /** What every workload is given: sizes, a place for data, and where to put what it finds. */
@@ -69,6 +71,9 @@ export type Sizes = {
   /** Before memory is read; a collection falls into the middle of it. */
   settleSeconds: number;
   storedBeforeCrash: number;
+  /** W5, W10, W11: one person's conversations, and what was said in all of them. */
+  libraryConversations: number;
+  libraryMessages: number;
   /** W6: who come back at once. */
   users: number;
   /** W7: messages that wait before they are drained. */

@@ -215,8 +215,22 @@ test("what cannot be done is told on the errors destination, and the session liv
   }
   ivo.send("nowhere", { tempId: "n" });
   await refused({ code: "NOT_FOUND", tempId: "n" });
-  ivo.raw.send("SUBSCRIBE\nid:x\ndestination:/topic/all\nreceipt:sub\n\n\0");
-  await refused({ code: "NOT_FOUND", receipt: "sub" });
+  for (const destination of [
+    "/topic/all",
+    "/topic/*",
+    "/user/jo/queue/chat/messages",
+    "/user/queue/chat/*",
+    "/user/queue/chat/>",
+    "/user/queue/chat/Messages",
+    "/user/queue/chat/messages/",
+    "/user/queue/../queue/chat/messages",
+    "/queue/chat/messages",
+    "toString",
+    "",
+  ]) {
+    ivo.raw.send(`SUBSCRIBE\nid:x\ndestination:${destination}\nreceipt:sub\n\n\0`);
+    await refused({ code: "NOT_FOUND", receipt: "sub" });
+  }
   for (const body of ["{", "[]", '"text"', '{"conversationId":1.5,"content":"x"}', '{"a":1,"a":2}', "\xff"]) {
     ivo.raw.send(Buffer.from(`SEND\ndestination:/app/chat.send\n\n${body}\0`, "latin1"));
     await refused({ code: "INVALID" });
