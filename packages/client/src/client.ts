@@ -156,7 +156,8 @@ export class Client {
 
   /** Connects, and comes back by itself whenever the connection is lost. Again: at once, where it waits to try. */
   start(): void {
-    globalThis.addEventListener?.("online", this.#online);
+    globalThis.addEventListener?.("online", this.#wake);
+    globalThis.document?.addEventListener("visibilitychange", this.#wake);
     globalThis.addEventListener?.("offline", this.#offline);
     this.#restored ??= this.#restore();
     this.#connection.happen("start");
@@ -164,7 +165,8 @@ export class Client {
 
   /** Disconnects. Messages that are queued stay so, and go out after the next `start`. */
   stop(): void {
-    globalThis.removeEventListener?.("online", this.#online);
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
     globalThis.removeEventListener?.("offline", this.#offline);
     this.#connection.happen("stop");
   }
@@ -189,7 +191,9 @@ export class Client {
     return this.#events.on(event, listener);
   }
 
-  readonly #online = (): void => this.#connection.happen("online");
+  readonly #wake = (): void => {
+    if (globalThis.document?.visibilityState !== "hidden") this.#connection.wake();
+  };
   readonly #offline = (): void => this.#connection.happen("offline");
 
   #entered(status: ConnectionStatus): void {

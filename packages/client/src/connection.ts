@@ -34,6 +34,10 @@ const GOOD_AFTER_MS = 10_000;
 const RENEW_AGAIN_MS = 30_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Somebody looks at the screen and waits. */
+const WAKE_MS = 4_000;
+const PING = '{"event":"ping","payload":{}}';
+
 /** Request ids of our own begin at 1. */
 const RESUME_ID = 0;
 
@@ -138,6 +142,12 @@ export class LiveConnection {
     });
   }
 
+  /** The device was asleep, or is in another network: what was true of the connection may not be any more. */
+  wake(): void {
+    if (this.#status === "live") this.#ask(WAKE_MS);
+    else this.happen("online");
+  }
+
   /** Lost where there is no connection. */
   typing(payload: ClientPayload<"typing">): void {
     if (this.#status === "live") this.#socket?.send(JSON.stringify({ event: "typing", payload }));
@@ -200,11 +210,12 @@ export class LiveConnection {
 
   #receive(text: string): void {
     this.#heardSince = true;
-    const { event, id, payload } = JSON.parse(text) as {
-      event: ServerEventName;
-      id?: RequestId;
-      payload: ServerEvents[ServerEventName];
-    };
+    const frame = readFrame(text);
+    if (frame === null) {
+      this.#drop("What was said is no frame");
+      return;
+    }
+    const { event, id, payload } = frame;
     const pending = id === undefined ? undefined : this.#pending.get(id);
     if (pending !== undefined) this.#settle(id as RequestId, pending, event, payload);
     this.#parts.heard(event, payload);
@@ -225,7 +236,7 @@ export class LiveConnection {
     this.position = position;
     this.happen("fresh");
     // The first frame lets live events go.
-    this.#socket?.send('{"event":"ping","payload":{}}');
+    this.#socket?.send(PING);
   }
 
   #resumed(position: string): void {
@@ -255,16 +266,19 @@ export class LiveConnection {
   }
 
   /** A network that has gone away says nothing: ask after one silent heartbeat, give up after two. */
-  #watch(asked = false): void {
+  #watch(asked = false, forMs = this.#heartbeatMs): void {
     this.#heardSince = false;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#heardSince) this.#watch();
       else if (asked) this.#drop("The server says nothing");
-      else {
-        this.#socket?.send('{"event":"ping","payload":{}}');
-        this.#watch(true);
-      }
-    }, this.#heartbeatMs);
+      else this.#ask(this.#heartbeatMs);
+    }, forMs);
+  }
+
+  #ask(forMs: number): void {
+    this.#socket?.send(PING);
+    this.#watch(true, forMs);
   }
 
   #renewLater(inMs: number): void {
@@ -307,6 +321,22 @@ export class LiveConnection {
       clearTimeout(timer);
       reject(disconnected());
     }
+  }
+}
+
+interface Frame {
+  readonly event: ServerEventName;
+  readonly id?: RequestId;
+  readonly payload: ServerEvents[ServerEventName];
+}
+
+/** Null: no server of ours says such a thing, but something on the way to it may. */
+function readFrame(text: string): Frame | null {
+  try {
+    const frame = JSON.parse(text) as Frame | null;
+    return typeof frame?.payload === "object" ? frame : null;
+  } catch {
+    return null;
   }
 }
 

@@ -158,23 +158,24 @@ export class Messages {
   }
 
   async edit(message: Message, content: string): Promise<void> {
-    await this.#change("PUT", `/messages/${message.id}`, { content });
+    await this.#change("PUT", message, "", { content });
   }
 
   /** For everybody; a tombstone stays. */
   async remove(message: Message): Promise<void> {
-    await this.#change("DELETE", `/messages/${message.id}`);
+    await this.#change("DELETE", message);
   }
 
   /** For everybody; in a group owners and admins do. */
   async pin(message: Message, isPinned = true): Promise<void> {
-    await this.#change(isPinned ? "POST" : "DELETE", `/messages/${message.id}/pin`);
+    await this.#change(isPinned ? "POST" : "DELETE", message, "/pin");
   }
 
   /** Adds one's reaction, or takes it away: by itself whichever it is not. Shown at once. */
   async react(message: Message, emoji: string, isAdded?: boolean): Promise<void> {
     const { state, rest } = this.#parts;
-    const { conversationId, id } = message;
+    const { conversationId } = message;
+    const id = storedId(message);
     const known = state.message(conversationId, id) ?? message;
     const add = isAdded ?? !known.ownReactions.includes(emoji);
     state.patchMessage(conversationId, id, (shown) => withReaction(shown, emoji, add));
@@ -321,10 +322,14 @@ export class Messages {
   }
 
   /** The answer is told by the socket as well, and perhaps before. */
-  async #change(method: string, path: string, body?: unknown): Promise<void> {
+  async #change(method: string, message: Message, path = "", body?: unknown): Promise<void> {
     const { state, rest } = this.#parts;
     const changed = messageOfRest(
-      await rest.request<RestMessage>(method, path, body === undefined ? {} : { body }),
+      await rest.request<RestMessage>(
+        method,
+        `/messages/${storedId(message)}${path}`,
+        body === undefined ? {} : { body },
+      ),
     );
     const { ownReactions = [] } = state.message(changed.conversationId, changed.id) ?? {};
     state.putMessage({ ...changed, ownReactions });
@@ -393,6 +398,11 @@ export class Messages {
     const preview = { id, type, senderId, senderName, content, isDeleted: deletedAt !== null };
     return { id, preview };
   }
+}
+
+function storedId({ id, state }: Message): string {
+  if (state === "stored") return id;
+  throw new ClientError("conflict", "The message is not stored yet");
 }
 
 function typeOf(attachments: readonly Attachment[]): Message["type"] {

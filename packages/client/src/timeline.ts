@@ -11,6 +11,8 @@ export class Stretch {
   readonly #limit: number;
   readonly #ids = new Map<string, number>();
   #stored: Message[] = [];
+  /** A snapshot has the array: it is copied before it is changed. */
+  #isShared = false;
   status: Timeline["status"] = "empty";
   error: Timeline["error"] = null;
   loading: Timeline["loading"] = null;
@@ -58,7 +60,7 @@ export class Stretch {
     messages: readonly Message[],
     more: { readonly hasOlder: boolean; readonly hasNewer: boolean },
   ): void {
-    this.#stored = [];
+    this.#own([]);
     this.#ids.clear();
     this.gaps = [];
     this.hasOlder = false;
@@ -75,7 +77,7 @@ export class Stretch {
     this.hasOlder = hasOlder;
     const over = this.#stored.length - this.#limit;
     if (over <= 0) return;
-    this.#forget(this.#stored.splice(-over));
+    this.#forget(this.#writable().splice(-over));
     this.hasNewer = true;
   }
 
@@ -105,7 +107,7 @@ export class Stretch {
     const known = this.#stored[place];
     if (known?.seq === message.seq) {
       if (known.rev >= message.rev) return false;
-      this.#stored[place] = { ...message, key: known.key };
+      this.#writable()[place] = { ...message, key: known.key };
       return true;
     }
     const isOutside =
@@ -113,7 +115,9 @@ export class Stretch {
       (place === 0 && this.hasOlder && this.#stored.length > 0);
     if (isOutside) return false;
     this.#ids.set(message.id, message.seq);
-    this.#stored.splice(place, 0, message);
+    if (place < this.#stored.length) this.#writable().splice(place, 0, message);
+    else if (this.#isShared) this.#own(this.#stored.concat(message));
+    else this.#stored.push(message);
     // A fifth more before it is cut back, so that not every message costs a cut.
     if (!this.hasNewer && this.#stored.length > this.#limit * 1.2) this.#dropOldest(this.#limit);
     return true;
@@ -125,15 +129,27 @@ export class Stretch {
     if (known === undefined) return false;
     const changed = change(known);
     if (changed === known) return false;
-    this.#stored[this.#placeOf(known.seq)] = changed;
+    this.#writable()[this.#placeOf(known.seq)] = changed;
     return true;
   }
 
   /** @param pending those of one's own that are not stored yet */
   snapshot(pending: readonly Message[]): Timeline {
     const { conversationId, status, error, hasOlder, hasNewer, loading, gaps, root } = this;
-    const messages = hasNewer || pending.length === 0 ? [...this.#stored] : [...this.#stored, ...pending];
+    const isAlone = hasNewer || pending.length === 0;
+    if (isAlone) this.#isShared = true;
+    const messages = isAlone ? this.#stored : this.#stored.concat(pending);
     return { conversationId, status, error, messages, hasOlder, hasNewer, loading, gaps, root };
+  }
+
+  #own(messages: Message[]): void {
+    this.#stored = messages;
+    this.#isShared = false;
+  }
+
+  #writable(): Message[] {
+    if (this.#isShared) this.#own(this.#stored.slice());
+    return this.#stored;
   }
 
   #takeEarly(): void {
@@ -151,13 +167,13 @@ export class Stretch {
     }
     for (const { id, seq } of added) this.#ids.set(id, seq);
     const isBefore = (added.at(-1)?.seq ?? 0) < first.seq;
-    this.#stored = isBefore ? [...added, ...this.#stored] : [...this.#stored, ...added];
+    this.#own(isBefore ? added.concat(this.#stored) : this.#stored.concat(added));
   }
 
   #dropOldest(limit: number): void {
     const over = this.#stored.length - limit;
     if (over <= 0) return;
-    this.#forget(this.#stored.splice(0, over));
+    this.#forget(this.#writable().splice(0, over));
     this.hasOlder = true;
   }
 
