@@ -7,7 +7,7 @@ import { asClientError, type ClientError } from "./errors.ts";
 import type { ClientEvents } from "./events.ts";
 import { Files } from "./files.ts";
 import { Messages } from "./messages.ts";
-import type { Connection, ConnectionStatus, Message, Topic, Topics } from "./model.ts";
+import type { ClientSnapshot, Connection, ConnectionStatus, Message, Topic, Topics } from "./model.ts";
 import { Outbox, type QueuedMessage, storedOf } from "./outbox.ts";
 import { People } from "./people.ts";
 import { Rest } from "./rest.ts";
@@ -64,6 +64,8 @@ export class Client {
   #clockOffsetMs = 0;
   readonly #identified = Promise.withResolvers<void>();
   #storageFails = false;
+  /** What is shown is of an earlier run. */
+  #isStale = false;
   #restored: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
@@ -100,8 +102,8 @@ export class Client {
       },
       failed: (message, error) => this.#events.emit("message.failed", { message, error }),
       keep: (message) =>
-        this.#keep(() => storage.set(this.#keyOf(message.key), JSON.stringify(message)), true),
-      forget: (key) => this.#keep(() => storage.delete(this.#keyOf(key))),
+        void this.#keep(() => storage.set(this.#keyOf(message.key), JSON.stringify(message)), true),
+      forget: (key) => void this.#keep(() => storage.delete(this.#keyOf(key))),
       me: () => state.me,
     });
     this.#apply = new Apply({
@@ -176,6 +178,15 @@ export class Client {
     return this.#state.store.get(topic);
   }
 
+  /** Shows what an earlier run has shown, until there is a connection: see `keepState`. To be called before `start`. */
+  restore(snapshot: ClientSnapshot): void {
+    const { me } = this.#state;
+    if (me !== null && me.userId !== snapshot.me.userId) return;
+    this.#state.restore(snapshot);
+    this.#identify();
+    this.#isStale = true;
+  }
+
   /** A message that is in memory: in a timeline or thread, the last of a conversation, or one's own under way. */
   message(conversationId: string, id: string): Message | null {
     return this.#state.message(conversationId, id) ?? this.#outbox.get(id);
@@ -204,7 +215,9 @@ export class Client {
     }
     this.#outbox.live(true);
     this.conversations.live();
-    this.#background(this.conversations.loadInbox());
+    if (this.#isStale) this.#startOver();
+    else this.#background(this.conversations.loadInbox());
+    this.messages.retryFailed();
     this.#background(this.people.loadPresence());
     this.#background(this.people.loadMe());
   }
@@ -236,13 +249,13 @@ export class Client {
     this.#outbox.restore(kept.map((text) => JSON.parse(text) as QueuedMessage));
   }
 
-  #keep(work: () => Promise<void> | void, isProof = false): void {
-    Promise.try(work).then(
-      () => {
-        if (isProof) this.#storageFails = false;
-      },
-      (error: unknown) => this.#cannotKeep(error),
-    );
+  async #keep(work: () => Promise<void> | void, isProof = false): Promise<void> {
+    try {
+      await work();
+      if (isProof) this.#storageFails = false;
+    } catch (error) {
+      this.#cannotKeep(error);
+    }
   }
 
   #cannotKeep(error: unknown): void {
@@ -256,6 +269,7 @@ export class Client {
   }
 
   #startOver(): void {
+    this.#isStale = false;
     this.#clocks.clear();
     this.messages.reload();
     this.#background(this.conversations.startOver());

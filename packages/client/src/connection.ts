@@ -12,16 +12,12 @@ import { type MachineEvent, next } from "./machine.ts";
 import type { ConnectionStatus } from "./model.ts";
 import type { TokenSource } from "./token.ts";
 
-/** What becomes of a connection that the server has closed with this code; after any other it is `dropped`. */
-const AFTER: Readonly<Record<CloseCode, MachineEvent>> = {
+/** What becomes of a connection that the server has closed with such a code; after any other it is `dropped`. */
+const AFTER: Readonly<Partial<Record<CloseCode, MachineEvent>>> = {
   1008: "rejected",
   1009: "rejected",
-  1011: "dropped",
-  1012: "dropped",
   4001: "refused",
-  4008: "dropped",
   4009: "rejected",
-  4029: "dropped",
 };
 const TOO_FAST: CloseCode = 4029;
 const UNAUTHENTICATED: CloseCode = 4001;

@@ -10,7 +10,7 @@ import type {
   Role,
 } from "./model.ts";
 import { type Rest, segment } from "./rest.ts";
-import type { RestConversation, RestPage, RestParticipant } from "./rest-shapes.ts";
+import type { RestConversation, RestPage } from "./rest-shapes.ts";
 import type { State } from "./state.ts";
 import { conversationOfRest, participantOfRest } from "./wire.ts";
 
@@ -92,12 +92,10 @@ export class Conversations {
   }
 
   /** Groups with this in their name, archived ones too. */
-  async find(query: string, cursor?: string): Promise<Page<Conversation>> {
-    const page = await this.#parts.rest.get<RestPage<RestConversation>>("/conversations/search", {
-      query,
-      cursor,
-    });
-    return { items: page.items.map((item) => this.#take(item)), nextCursor: page.nextCursor };
+  find(query: string, cursor?: string): Promise<Page<Conversation>> {
+    return this.#parts.rest.page("/conversations/search", { query, cursor }, (item: RestConversation) =>
+      this.#take(item),
+    );
   }
 
   /** The direct conversation with somebody, found or made. */
@@ -145,12 +143,8 @@ export class Conversations {
   }
 
   /** All of them, where a conversation names only the first 200. */
-  async participants(id: string, cursor?: string): Promise<Page<Participant>> {
-    const page = await this.#parts.rest.get<RestPage<RestParticipant>>(
-      `/conversations/${segment(id)}/participants`,
-      { cursor },
-    );
-    return { items: page.items.map(participantOfRest), nextCursor: page.nextCursor };
+  participants(id: string, cursor?: string): Promise<Page<Participant>> {
+    return this.#parts.rest.page(`/conversations/${segment(id)}/participants`, { cursor }, participantOfRest);
   }
 
   mute = (id: string, muted = true): Promise<void> => this.#prefer(id, "mute", { muted });
@@ -240,13 +234,23 @@ export class Conversations {
     state.setInbox({ status: "loading" });
     try {
       const page = await this.#ask({});
-      if (isAnew) for (const id of [...state.conversations.keys()]) state.conversations.delete(id);
+      if (isAnew) this.#forget();
       for (const item of page.items) this.#take(item);
       this.#cursor = page.nextCursor;
       state.setInbox({ status: "ready", hasMore: page.nextCursor !== null });
     } catch (error) {
       state.setInbox({ status: "failed" });
       throw error;
+    }
+  }
+
+  /** None of them may be left; what is looked at is asked for. */
+  #forget(): void {
+    const { state } = this.#parts;
+    for (const id of [...state.conversations.keys()]) {
+      state.conversations.delete(id);
+      state.store.touch(`conversation:${id}`);
+      if (state.store.isWatched(`conversation:${id}`)) this.want(id);
     }
   }
 

@@ -45,3 +45,28 @@ export function asClientError(error: unknown): ClientError {
   if (error instanceof ClientError) return error;
   return new ClientError("network", error instanceof Error ? error.message : String(error));
 }
+
+const CODES: Readonly<Record<number, ClientErrorCode>> = {
+  400: "invalid",
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "too_large",
+  415: "unsupported_media_type",
+  422: "key_reused",
+  429: "rate_limited",
+  503: "unavailable",
+  504: "unavailable",
+};
+
+/** What `/api/chat` says of conversations that are unknown or foreign. */
+const NOT_PARTICIPANT = /not a participant/;
+
+/** What an answer of this status says, whichever dialect it is in. */
+export function refusalOf(status: number, answer: unknown, retryAfter: string | null): ClientError {
+  const said = (answer as { error?: string | { message?: string } } | null)?.error;
+  const message = (typeof said === "string" ? said : said?.message) ?? `The server answered ${status}`;
+  const code = NOT_PARTICIPANT.test(message) ? "not_participant" : (CODES[status] ?? "internal");
+  return new ClientError(code, message, retryAfter === null ? undefined : Number(retryAfter));
+}

@@ -1,16 +1,15 @@
-import { ClientError } from "./errors.ts";
+import { ClientError, refusalOf } from "./errors.ts";
 import type { Attachment } from "./model.ts";
-import { refusalOf } from "./rest.ts";
 import type { RestAttachment } from "./rest-shapes.ts";
 import type { TokenSource } from "./token.ts";
-import { attachmentOfRest } from "./wire.ts";
+import { attachmentOf } from "./wire.ts";
 
 const PATH = "/api/chat/attachments";
 
 export interface UploadOptions {
   /** The file's own where it has one. */
   readonly name?: string;
-  /** Bytes that have gone out, of how many. */
+  /** Bytes that have gone out, of how many; outside of browsers only at the end. */
   readonly onProgress?: (loaded: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -41,7 +40,7 @@ export class Files {
     }
     const answer = readJson(uploaded.text) as { data: RestAttachment } | null;
     if (uploaded.status !== 201) throw refusalOf(uploaded.status, answer, uploaded.retryAfter);
-    return attachmentOfRest((answer as { data: RestAttachment }).data);
+    return attachmentOf((answer as { data: RestAttachment }).data);
   }
 
   /** Where a browser has it from, as in `<img src>`. The token is part of it: it is one's own, and ends with it. */
@@ -93,9 +92,9 @@ function byXhr({ url, file, headers }: Upload, { onProgress, signal }: UploadOpt
         retryAfter: xhr.getResponseHeader("retry-after"),
         text: xhr.responseText,
       });
-    xhr.onerror = () => reject(new ClientError("network", "The file could not be sent"));
-    xhr.onabort = () => reject(new ClientError("aborted", "The upload was aborted"));
-    if (signal?.aborted) reject(new ClientError("aborted", "The upload was aborted"));
+    xhr.onerror = () => reject(unsent());
+    xhr.onabort = () => reject(aborted());
+    if (signal?.aborted) reject(aborted());
     else {
       signal?.addEventListener("abort", () => xhr.abort(), { once: true });
       xhr.send(file);
@@ -107,31 +106,23 @@ async function byFetch(
   { url, file, headers }: Upload,
   { onProgress, signal }: UploadOptions,
 ): Promise<Uploaded> {
-  let loaded = 0;
-  const counted = file.stream().pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        controller.enqueue(chunk);
-        loaded += chunk.byteLength;
-        onProgress?.(loaded, file.size);
-      },
-    }),
-  );
   try {
     const response = await fetch(url, {
       method: "POST",
       headers,
-      body: counted,
-      duplex: "half",
+      body: file,
       ...(signal !== undefined && { signal }),
-    } as RequestInit);
+    });
+    onProgress?.(file.size, file.size);
     const retryAfter = response.headers.get("retry-after");
     return { status: response.status, retryAfter, text: await response.text() };
-  } catch (error) {
-    if (signal?.aborted) throw new ClientError("aborted", "The upload was aborted");
-    throw new ClientError("network", `The file could not be sent: ${String(error)}`);
+  } catch {
+    throw signal?.aborted ? aborted() : unsent();
   }
 }
+
+const unsent = () => new ClientError("network", "The file could not be sent");
+const aborted = () => new ClientError("aborted", "The upload was aborted");
 
 function readJson(text: string): unknown {
   try {

@@ -3,7 +3,7 @@ import { ClientError } from "./errors.ts";
 import type { Attachment, Message, Page, User } from "./model.ts";
 import type { Ack, Outbox, QueuedMessage } from "./outbox.ts";
 import { type Rest, segment } from "./rest.ts";
-import type { RestMessage, RestPage } from "./rest-shapes.ts";
+import type { RestMessage, RestPage, RestUser } from "./rest-shapes.ts";
 import type { State } from "./state.ts";
 import type { Stretch } from "./timeline.ts";
 import { messageOfRest } from "./wire.ts";
@@ -28,6 +28,13 @@ export interface EarlierText {
   readonly content: string;
   readonly replacedAt: number;
 }
+
+type Somebody = Pick<User, "userId" | "name">;
+type RestSomebody = Pick<RestUser, "userId" | "userName">;
+const somebody = ({ userId, userName }: RestSomebody): Somebody => ({
+  userId: String(userId),
+  name: userName,
+});
 
 interface HistoryAnswer {
   readonly data: readonly RestMessage[];
@@ -202,62 +209,54 @@ export class Messages {
     const { conversationId, cursor, limit } = options;
     const path =
       conversationId === undefined ? "/search" : `/conversations/${conversationId}/messages/search`;
-    return await this.#page(path, { query, cursor, limit });
+    return await this.#parts.rest.page(path, { query, cursor, limit }, messageOfRest);
   }
 
   /** What is pinned in a conversation, last pinned first. */
   async pins(conversationId: string): Promise<readonly Message[]> {
-    return (await this.#page(`/conversations/${conversationId}/pins`, {})).items;
+    return (await this.#parts.rest.page(`/conversations/${conversationId}/pins`, {}, messageOfRest)).items;
   }
 
   /** Messages with files, newest first. */
   async withFiles(conversationId: string, cursor?: string): Promise<Page<Message>> {
-    return await this.#page(`/conversations/${conversationId}/attachments`, { cursor });
+    return await this.#parts.rest.page(
+      `/conversations/${conversationId}/attachments`,
+      { cursor },
+      messageOfRest,
+    );
   }
 
   /** The texts it had before its edits, oldest first. */
-  async edits(message: Message, cursor?: string): Promise<Page<EarlierText>> {
-    const page = await this.#parts.rest.get<RestPage<{ content: string; replacedAt: string }>>(
+  edits(message: Message, cursor?: string): Promise<Page<EarlierText>> {
+    return this.#parts.rest.page(
       `/messages/${message.id}/history`,
       { cursor },
+      ({ content, replacedAt }: { content: string; replacedAt: string }) => ({
+        content,
+        replacedAt: Date.parse(replacedAt),
+      }),
     );
-    const items = page.items.map(({ content, replacedAt }) => ({
-      content,
-      replacedAt: Date.parse(replacedAt),
-    }));
-    return { items, nextCursor: page.nextCursor };
   }
 
   /** Who reacted with what, the earliest first. */
-  async reactions(
-    message: Message,
-    cursor?: string,
-  ): Promise<Page<Pick<User, "userId" | "name"> & { readonly emoji: string }>> {
-    const page = await this.#parts.rest.get<
-      RestPage<{ userId: string | number; userName: string | null; emoji: string }>
-    >(`/messages/${message.id}/reactions`, { cursor });
-    const items = page.items.map(({ userId, userName, emoji }) => ({
-      userId: String(userId),
-      name: userName,
-      emoji,
-    }));
-    return { items, nextCursor: page.nextCursor };
+  reactions(message: Message, cursor?: string): Promise<Page<Somebody & { readonly emoji: string }>> {
+    return this.#parts.rest.page(
+      `/messages/${message.id}/reactions`,
+      { cursor },
+      ({ emoji, ...who }: RestSomebody & { emoji: string }) => ({ ...somebody(who), emoji }),
+    );
   }
 
   /** Who has read it and when, without its sender. */
-  async readers(
-    message: Message,
-    cursor?: string,
-  ): Promise<Page<Pick<User, "userId" | "name"> & { readonly readAt: number }>> {
-    const page = await this.#parts.rest.get<
-      RestPage<{ userId: string | number; userName: string | null; readAt: string }>
-    >(`/messages/${message.id}/read-receipts`, { cursor });
-    const items = page.items.map(({ userId, userName, readAt }) => ({
-      userId: String(userId),
-      name: userName,
-      readAt: Date.parse(readAt),
-    }));
-    return { items, nextCursor: page.nextCursor };
+  readers(message: Message, cursor?: string): Promise<Page<Somebody & { readonly readAt: number }>> {
+    return this.#parts.rest.page(
+      `/messages/${message.id}/read-receipts`,
+      { cursor },
+      ({ readAt, ...who }: RestSomebody & { readAt: string }) => ({
+        ...somebody(who),
+        readAt: Date.parse(readAt),
+      }),
+    );
   }
 
   /** What a queued message goes out as. */
@@ -299,26 +298,24 @@ export class Messages {
 
   /** Everything that is looked at is loaded anew; what is not is forgotten. */
   reload(): void {
-    const { state } = this.#parts;
-    for (const stretch of [...state.stretches()]) {
-      const { conversationId, rootId } = stretch;
-      const isWatched = state.store.isWatched(
-        rootId === null ? `timeline:${conversationId}` : `thread:${rootId}`,
-      );
-      stretch.status = "empty";
-      if (!isWatched) continue;
-      const loading = rootId === null ? this.#replace(stretch, {}) : this.openThread(conversationId, rootId);
-      // The stretch says that it failed.
-      loading.catch(() => {});
+    for (const stretch of [...this.#parts.state.stretches()]) this.#again(stretch);
+  }
+
+  /** What could not be loaded while there was no connection. */
+  retryFailed(): void {
+    for (const stretch of [...this.#parts.state.stretches()]) {
+      if (stretch.status === "failed" && stretch.error?.code === "network") this.#again(stretch);
     }
   }
 
-  async #page(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>>,
-  ): Promise<Page<Message>> {
-    const { items, nextCursor } = await this.#parts.rest.get<RestPage<RestMessage>>(path, query);
-    return { items: items.map(messageOfRest), nextCursor };
+  #again(stretch: Stretch): void {
+    const { store } = this.#parts.state;
+    const { conversationId, rootId } = stretch;
+    stretch.status = "empty";
+    if (!store.isWatched(rootId === null ? `timeline:${conversationId}` : `thread:${rootId}`)) return;
+    const loading = rootId === null ? this.#replace(stretch, {}) : this.openThread(conversationId, rootId);
+    // The stretch says that it failed.
+    loading.catch(() => {});
   }
 
   /** The answer is told by the socket as well, and perhaps before. */

@@ -222,6 +222,18 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** What a client shows, as JSON can say it: for a later run to begin with. */
+export interface ClientSnapshot {
+  readonly version: 1;
+  readonly me: Me;
+  readonly conversations: readonly Conversation[];
+  readonly timelines: readonly {
+    readonly conversationId: string;
+    readonly messages: readonly Message[];
+    readonly hasOlder: boolean;
+  }[];
+}
+
 /** What can be looked at and listened to, by topic. */
 export interface Topics {
   connection: Connection;

@@ -2,6 +2,7 @@ import type { ServerEvents } from "@parlance/protocol/websocket.ts";
 import { backoff } from "./backoff.ts";
 import { asClientError, ClientError, isPassing } from "./errors.ts";
 import type { Attachment, Message, ParentPreview } from "./model.ts";
+import { BARE } from "./wire.ts";
 
 /** Messages that may wait at once. */
 const MAX_QUEUED = 1_000;
@@ -241,7 +242,9 @@ export class Outbox {
     const me = this.#parts.me();
     return {
       ...known,
-      ...UNCHANGED,
+      ...BARE,
+      seq: Number.POSITIVE_INFINITY,
+      rev: 0,
       id: message.key,
       state: error === null ? "sending" : "failed",
       error,
@@ -250,19 +253,6 @@ export class Outbox {
     };
   }
 }
-
-const UNCHANGED = {
-  seq: Number.POSITIVE_INFINITY,
-  rev: 0,
-  replyCount: 0,
-  mentions: [],
-  reactions: {},
-  ownReactions: [],
-  editedAt: null,
-  deletedAt: null,
-  pinnedAt: null,
-  pinnedBy: null,
-};
 
 /** What a message of one's own is once the server has acknowledged it. */
 export function storedOf(shown: Message, ack: Ack): Message {

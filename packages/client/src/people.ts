@@ -23,9 +23,8 @@ export class People {
   }
 
   /** Those one may pick from, by name; with a text, those who have it in their name or id. */
-  async find(query = "", cursor?: string): Promise<Page<User>> {
-    const page = await this.#parts.rest.get<RestPage<RestUser>>("/users", { query, cursor });
-    return { items: page.items.map(userOfRest), nextCursor: page.nextCursor };
+  find(query = "", cursor?: string): Promise<Page<User>> {
+    return this.#parts.rest.page("/users", { query, cursor }, userOfRest);
   }
 
   /** How one appears to others. The client does so by itself when it is live. */

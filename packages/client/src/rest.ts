@@ -1,23 +1,8 @@
 import { backoff, sleep } from "./backoff.ts";
-import { asClientError, ClientError, type ClientErrorCode, isPassing } from "./errors.ts";
+import { asClientError, ClientError, isPassing, refusalOf } from "./errors.ts";
+import type { Page } from "./model.ts";
+import type { RestPage } from "./rest-shapes.ts";
 import type { TokenSource } from "./token.ts";
-
-const CODES: Readonly<Record<number, ClientErrorCode>> = {
-  400: "invalid",
-  401: "unauthenticated",
-  403: "forbidden",
-  404: "not_found",
-  409: "conflict",
-  413: "too_large",
-  415: "unsupported_media_type",
-  422: "key_reused",
-  429: "rate_limited",
-  503: "unavailable",
-  504: "unavailable",
-};
-
-/** What `/api/chat` says of conversations that are unknown or foreign. */
-const NOT_PARTICIPANT = /not a participant/;
 
 const TIMEOUT_MS = 20_000;
 const ATTEMPTS = 4;
@@ -47,6 +32,12 @@ export class Rest {
   put = <T>(path: string, options: RestOptions = {}): Promise<T> => this.request("PUT", path, options);
   post = <T>(path: string, options: RestOptions = {}): Promise<T> => this.request("POST", path, options);
   delete = <T>(path: string, options: RestOptions = {}): Promise<T> => this.request("DELETE", path, options);
+
+  /** A page of a list, each of its items made into what is shown. */
+  async page<T, U>(path: string, query: RestOptions["query"], shown: (item: T) => U): Promise<Page<U>> {
+    const { items, nextCursor } = await this.get<RestPage<T>>(path, query);
+    return { items: items.map((item) => shown(item)), nextCursor };
+  }
 
   /** The answer's `data`. */
   async request<T>(method: string, path: string, options: RestOptions = {}): Promise<T> {
@@ -101,13 +92,6 @@ export class Rest {
     if (response.ok) return answer as { data: T };
     throw refusalOf(response.status, answer, response.headers.get("retry-after"));
   }
-}
-
-export function refusalOf(status: number, answer: unknown, retryAfter: string | null): ClientError {
-  const said = (answer as { error?: unknown } | null)?.error;
-  const message = typeof said === "string" ? said : `The server answered ${status}`;
-  const code = NOT_PARTICIPANT.test(message) ? "not_participant" : (CODES[status] ?? "internal");
-  return new ClientError(code, message, retryAfter === null ? undefined : Number(retryAfter));
 }
 
 /** Ids stand in paths as they are, users' with whatever is in them. */

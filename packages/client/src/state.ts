@@ -1,4 +1,5 @@
 import type {
+  ClientSnapshot,
   Connection,
   Conversation,
   Inbox,
@@ -190,6 +191,18 @@ export class State {
     for (const userId of this.#presence.keys()) this.store.touch(`presence:${userId}`);
     this.#typing.clear();
     this.#presence.clear();
+  }
+
+  /** What an earlier run has shown is shown again; it is not to be relied on. */
+  restore({ me, conversations, timelines }: ClientSnapshot): void {
+    this.setMe(me);
+    for (const conversation of conversations) this.setConversation(conversation);
+    for (const { conversationId, messages, hasOlder } of timelines) {
+      const stretch = this.stretch(conversationId);
+      stretch.replace(messages, { hasOlder, hasNewer: false });
+      this.touchStretch(stretch);
+    }
+    this.setInbox({ status: "ready" });
   }
 
   #read<T extends Topic>(topic: T): Topics[T];

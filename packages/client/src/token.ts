@@ -1,4 +1,4 @@
-import { ClientError } from "./errors.ts";
+import { ClientError, refusalOf } from "./errors.ts";
 
 /**
  * Asked for a token of the user's; null where they are signed out.
@@ -68,7 +68,7 @@ export class TokenSource {
   async #fetch(refused: string | null): Promise<string> {
     const token = await this.#ask(refused);
     if (token === null) throw new ClientError("unauthenticated", "The user is signed out");
-    if (token === refused) throw new ClientError("unauthenticated", "The token is not valid any more");
+    if (token === refused) throw new ClientError("unauthenticated", "The token is not valid");
     this.#token = token;
     const { exp, iat } = claimsOf(token);
     // By the token's own clock where it has one: this device's may be wrong.
@@ -104,12 +104,6 @@ export function openModeToken(url: string, user: string, name: string | undefine
       body: JSON.stringify({ user, ...(name !== undefined && { name }) }),
     });
     if (response.ok) return ((await response.json()) as { token: string }).token;
-    if (response.status >= 500) throw new ClientError("unavailable", "The server makes no token now");
-    throw new ClientError(
-      "unauthenticated",
-      response.status === 404
-        ? "This server makes no tokens: give the client a token function"
-        : `The server makes no token for ${user}`,
-    );
+    throw refusalOf(response.status, await response.json().catch(() => null), null);
   };
 }

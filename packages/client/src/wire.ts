@@ -1,5 +1,10 @@
 /** What the server says, in the client's own words. */
-import type { ConversationPayload, MessagePayload } from "@parlance/protocol/websocket.ts";
+import type {
+  ConversationPayload,
+  MessagePayload,
+  ParticipantPayload,
+} from "@parlance/protocol/websocket.ts";
+import { camel } from "./camel.ts";
 import type {
   Attachment,
   Conversation,
@@ -30,90 +35,83 @@ const timeOf = (text: string | null): number | null => (text === null ? null : D
 
 /** Whose `senderId` is of messages that nobody wrote. */
 const NOBODY = "";
-const STORED = { state: "stored", error: null } as const;
 
-/** @param ownReactions as far as they are known: a frame is the same for all who get it */
-export function messageOfFrame(payload: MessagePayload, ownReactions: readonly string[] = []): Message {
-  const { parent } = payload;
+/** What a message has that nothing is said of. */
+export const BARE = {
+  state: "stored",
+  error: null,
+  senderAvatarUrl: null,
+  replyCount: 0,
+  mentions: [],
+  reactions: {},
+  ownReactions: [],
+  editedAt: null,
+  deletedAt: null,
+  pinnedAt: null,
+  pinnedBy: null,
+} as const;
+
+/** @param own the reactions of one's own, as far as they are known: a frame is the same for all who get it */
+export function messageOfFrame(payload: MessagePayload, own: readonly string[] = []): Message {
+  const { messageId, messageType, timestamp: _, parent, attachments, ...rest } = camel(payload);
   return {
-    ...STORED,
-    key: payload.message_id,
-    id: payload.id,
-    conversationId: payload.conversation_id,
-    seq: payload.seq,
-    rev: payload.rev,
-    type: payload.message_type as MessageType,
-    senderId: payload.sender_id,
-    senderName: payload.sender_name,
-    senderAvatarUrl: payload.sender_avatar_url ?? null,
-    content: payload.content,
-    parentId: payload.parent_id,
-    parent:
-      parent === undefined
-        ? null
-        : {
-            id: parent.id,
-            type: parent.message_type as MessageType,
-            senderId: parent.sender_id,
-            senderName: parent.sender_name,
-            content: parent.content,
-            isDeleted: parent.deleted,
-          },
-    replyCount: payload.reply_count ?? 0,
-    mentions: payload.mentions,
-    metadata: payload.metadata,
-    attachments: payload.attachments.map((attachment) => ({
-      id: attachment.id,
-      fileName: attachment.file_name,
-      contentType: attachment.content_type,
-      size: attachment.size,
-      width: attachment.width,
-      height: attachment.height,
-      hasThumbnail: attachment.thumbnail_url !== null,
-    })),
-    reactions: payload.reactions,
-    ownReactions: ownReactions.filter((emoji) => emoji in payload.reactions),
-    createdAt: payload.created_at,
-    editedAt: payload.edited_at,
-    deletedAt: payload.deleted_at,
-    pinnedAt: payload.pinned_at ?? null,
-    pinnedBy: payload.pinned_by ?? null,
+    ...BARE,
+    ...rest,
+    key: messageId,
+    type: messageType as MessageType,
+    parent: parent === undefined ? null : parentOf(camel(parent)),
+    attachments: attachments.map((attachment) => attachmentOf(camel(attachment))),
+    ownReactions: own.filter((emoji) => emoji in rest.reactions),
   };
 }
 
-const senderOf = (userId: number | string | null): string => (userId === null ? NOBODY : String(userId));
+function parentOf({
+  messageType,
+  deleted,
+  ...parent
+}: {
+  readonly id: string;
+  readonly messageType: string;
+  readonly senderId: string;
+  readonly senderName: string | null;
+  readonly content: string;
+  readonly deleted: boolean;
+}): Message["parent"] {
+  return { ...parent, type: lower<MessageType>(messageType), isDeleted: deleted };
+}
 
 export function messageOfRest(message: RestMessage): Message {
-  const { parentMessage: parent } = message;
+  const { parentMessage: parent, parentMessageId } = message;
+  const { senderName, senderAvatarUrl, replyCount, metadata, seq, rev } = message;
   const id = spellMessage(message.id);
   return {
-    ...STORED,
-    key: message.idempotencyKey ?? id,
+    ...BARE,
+    senderName,
+    senderAvatarUrl,
+    replyCount,
+    metadata,
+    seq,
+    rev,
     id,
+    key: message.idempotencyKey ?? id,
     conversationId: spellConversation(message.conversationId),
-    seq: message.seq,
-    rev: message.rev,
     type: lower<MessageType>(message.messageType),
-    senderId: senderOf(message.senderId),
-    senderName: message.senderName,
-    senderAvatarUrl: message.senderAvatarUrl,
+    senderId: senderOf(message),
     content: message.content ?? "",
-    parentId: message.parentMessageId === null ? null : spellMessage(message.parentMessageId),
+    parentId: parentMessageId === null ? null : spellMessage(parentMessageId),
     parent:
       parent === null
         ? null
-        : {
+        : parentOf({
             id: spellMessage(parent.id),
-            type: lower<MessageType>(parent.messageType),
-            senderId: senderOf(parent.senderId),
+            messageType: parent.messageType,
+            senderId: senderOf(parent),
             senderName: parent.senderName,
             content: parent.content ?? "",
-            isDeleted: parent.isDeleted,
-          },
-    replyCount: message.replyCount,
+            deleted: parent.isDeleted,
+          }),
     mentions: message.mentions.map(String),
-    metadata: message.metadata,
-    attachments: message.attachments.map(attachmentOfRest),
+    attachments: message.attachments.map(attachmentOf),
     reactions: message.reactionSummary,
     ownReactions: message.ownReactions ?? [],
     createdAt: Date.parse(message.createdAt),
@@ -124,8 +122,11 @@ export function messageOfRest(message: RestMessage): Message {
   };
 }
 
+const senderOf = ({ senderId }: Pick<RestMessage, "senderId">): string =>
+  senderId === null ? NOBODY : String(senderId);
+
 /** The links that come with it end or lack a token: `files.url` makes one. */
-export function attachmentOfRest({
+export function attachmentOf({
   id,
   fileName,
   contentType,
@@ -137,31 +138,47 @@ export function attachmentOfRest({
   return { id, fileName, contentType, size, width, height, hasThumbnail: thumbnailUrl !== null };
 }
 
+/** Over so many people the server tells of nobody's receipts. */
+const MAX_MARKED = 100;
+const UNMARKED: Marks = { deliveredSeq: 0, readSeq: 0, readAt: null };
+
+/** How the others of these have come, as far as that is told. */
+function marksOf(
+  people: readonly { readonly userId: string }[],
+  count: number,
+  me: string,
+  known: (userId: string) => Marks | undefined,
+): Readonly<Record<string, Marks>> {
+  const others = count > MAX_MARKED ? [] : people.filter(({ userId }) => userId !== me);
+  return Object.fromEntries(others.map(({ userId }) => [userId, known(userId) ?? UNMARKED]));
+}
+
+const roleOf = (people: readonly Participant[], me: string): Role | null =>
+  people.find(({ userId }) => userId === me)?.role ?? null;
+
 export function conversationOfRest(conversation: RestConversation, me: string): Conversation {
-  const marks: Record<string, Marks> = {};
-  let ownRole: Role | null = null;
-  let readSeq = 0;
-  const participants = conversation.participants.map((participant): Participant => {
-    const shown = participantOfRest(participant);
-    const { userId, role } = shown;
-    const mark = {
-      deliveredSeq: participant.lastDeliveredSeq ?? 0,
-      readSeq: participant.lastReadSeq ?? 0,
-      readAt: null,
-    };
-    if (userId === me) {
-      ownRole = role;
-      readSeq = mark.readSeq;
-    } else if (conversation.participantCount <= MAX_MARKED) marks[userId] = mark;
-    return shown;
-  });
-  const { lastMessage } = conversation;
+  const { name, description, avatarUrl, participantCount, unreadMentions, lastMessage } = conversation;
+  const { muted, pinned, archived, blocked, seq } = conversation;
+  const participants = conversation.participants.map(participantOfRest);
+  const marks = new Map(
+    conversation.participants.map(({ userId, lastDeliveredSeq = 0, lastReadSeq = 0 }) => [
+      String(userId),
+      { deliveredSeq: lastDeliveredSeq, readSeq: lastReadSeq, readAt: null },
+    ]),
+  );
   return {
+    name,
+    description,
+    avatarUrl,
+    participantCount,
+    unreadMentions,
+    muted,
+    pinned,
+    archived,
+    blocked,
+    seq,
     id: spellConversation(conversation.id),
     kind: lower(conversation.type),
-    name: conversation.name,
-    description: conversation.description,
-    avatarUrl: conversation.avatarUrl,
     createdAt: Date.parse(conversation.createdAt),
     settings: {
       allowReplies: conversation.allowReplies,
@@ -172,26 +189,31 @@ export function conversationOfRest(conversation: RestConversation, me: string): 
       allowedFileTypes: conversation.allowedFileTypes,
     },
     participants,
-    participantCount: conversation.participantCount,
-    marks,
-    ownRole,
-    readSeq,
+    marks: marksOf(participants, participantCount, me, (userId) => marks.get(userId)),
+    ownRole: roleOf(participants, me),
+    readSeq: marks.get(me)?.readSeq ?? 0,
     unread: conversation.unreadCount,
-    unreadMentions: conversation.unreadMentions,
     lastMessage: lastMessage === null ? null : messageOfRest(lastMessage),
     lastActivityAt: Date.parse(conversation.lastMessageAt ?? conversation.createdAt),
-    muted: conversation.muted,
-    pinned: conversation.pinned,
-    archived: conversation.archived,
     level: conversation.notificationLevel,
     hidden: false,
-    blocked: conversation.blocked,
-    seq: conversation.seq,
   };
 }
 
-/** Over so many people the server tells of nobody's receipts. */
-const MAX_MARKED = 100;
+/** What a conversation has that was never said more of than its head. */
+const UNKNOWN = {
+  createdAt: null,
+  readSeq: 0,
+  unread: 0,
+  unreadMentions: 0,
+  lastMessage: null,
+  muted: false,
+  pinned: false,
+  archived: false,
+  level: "all",
+  hidden: false,
+  blocked: false,
+} as const;
 
 /** A head as it is told, over what is known already. @param now by the server's clock */
 export function conversationOfFrame(
@@ -200,55 +222,25 @@ export function conversationOfFrame(
   me: string,
   now: number,
 ): Conversation {
-  const before = new Map(known?.participants.map((participant) => [participant.userId, participant]));
-  const told = payload.participants?.map(
-    ({ user_id: userId, user_name: name, role }): Participant => ({
-      userId,
-      name,
-      avatarUrl: before.get(userId)?.avatarUrl ?? null,
-      role: role as Role,
-    }),
-  );
+  const { conversationId, settings, added: _, removed: __, deleted: ___, ...head } = camel(payload);
+  const pictures = new Map(known?.participants.map(({ userId, avatarUrl }) => [userId, avatarUrl]));
+  // Those of a large group are not told again to who knows them.
+  const told = head.participants?.map((one: ParticipantPayload): Participant => {
+    const { userId, userName: name, role } = camel(one);
+    return { userId, name, avatarUrl: pictures.get(userId) ?? null, role: role as Role };
+  });
   const participants = told ?? known?.participants ?? [];
-  const { settings } = payload;
-  const marks: Record<string, Marks> = {};
-  if (payload.participant_count <= MAX_MARKED) {
-    for (const { userId } of participants) {
-      if (userId !== me)
-        marks[userId] = known?.marks[userId] ?? { deliveredSeq: 0, readSeq: 0, readAt: null };
-    }
-  }
   return {
-    id: payload.conversation_id,
-    kind: payload.kind,
-    name: payload.name,
-    description: payload.description,
-    avatarUrl: payload.avatar_url,
-    createdAt: known?.createdAt ?? null,
-    settings: {
-      allowReplies: settings.allow_replies as boolean,
-      allowReactions: settings.allow_reactions as boolean,
-      allowFileUploads: settings.allow_file_uploads as boolean,
-      historyVisible: settings.history_visible as boolean,
-      maxFileSizeMb: settings.max_file_size_mb as number | null,
-      allowedFileTypes: settings.allowed_file_types as readonly string[] | null,
-    },
+    ...UNKNOWN,
+    lastActivityAt: now,
+    ...known,
+    ...head,
+    id: conversationId,
+    settings: camel(settings) as unknown as Conversation["settings"],
     participants,
-    participantCount: payload.participant_count,
-    marks,
-    ownRole: participants.find(({ userId }) => userId === me)?.role ?? null,
-    readSeq: known?.readSeq ?? 0,
-    lastMessage: known?.lastMessage ?? null,
-    lastActivityAt: known?.lastActivityAt ?? now,
-    unread: payload.unread ?? known?.unread ?? 0,
-    unreadMentions: payload.unread_mentions ?? known?.unreadMentions ?? 0,
-    muted: payload.muted ?? known?.muted ?? false,
-    pinned: payload.pinned ?? known?.pinned ?? false,
-    archived: payload.archived ?? known?.archived ?? false,
-    level: payload.level ?? known?.level ?? "all",
-    hidden: payload.hidden ?? known?.hidden ?? false,
-    blocked: payload.blocked ?? known?.blocked ?? false,
-    seq: Math.max(payload.seq, known?.seq ?? 0),
+    marks: marksOf(participants, head.participantCount, me, (userId) => known?.marks[userId]),
+    ownRole: roleOf(participants, me),
+    seq: Math.max(head.seq, known?.seq ?? 0),
   };
 }
 
