@@ -190,7 +190,7 @@ export class LiveConnection {
     url.searchParams.set("token", this.#token);
     const socket = new WebSocket(url);
     this.#socket = socket;
-    this.#timer = setTimeout(() => this.#drop("The server says nothing"), READY_MS);
+    this.#timer = setTimeout(() => this.#drop("Silence"), READY_MS);
     socket.addEventListener("message", ({ data }) => {
       if (socket === this.#socket) this.#receive(String(data));
     });
@@ -208,7 +208,7 @@ export class LiveConnection {
     this.#heardSince = true;
     const frame = readFrame(text);
     if (frame === null) {
-      this.#drop("What was said is no frame");
+      this.#drop("That is no frame");
       return;
     }
     const { event, id, payload } = frame;
@@ -267,7 +267,7 @@ export class LiveConnection {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#heardSince) this.#watch();
-      else if (asked) this.#drop("The server says nothing");
+      else if (asked) this.#drop("Silence");
       else this.#ask(this.#heartbeatMs);
     }, forMs);
   }

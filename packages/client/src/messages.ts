@@ -64,7 +64,7 @@ export class Messages {
   /** Loads the newest page, unless the live end is there already. */
   async open(conversationId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
-    if (stretch.status === "loading" || (stretch.status === "ready" && !stretch.hasNewer)) return;
+    if (stretch.status === "ready" && !stretch.hasNewer) return;
     await this.#replace(stretch, {});
   }
 
@@ -74,6 +74,7 @@ export class Messages {
   /** Loads what was around a message, unless it is there. */
   async jump(conversationId: string, messageId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
+    await stretch.underWay?.catch(() => {});
     if (stretch.status === "ready" && stretch.get(messageId) !== undefined) return;
     await this.#replace(stretch, { around: messageId });
   }
@@ -82,8 +83,7 @@ export class Messages {
   async loadOlder(conversationId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
     const { first } = stretch;
-    if (stretch.status !== "ready" || stretch.loading !== null || !stretch.hasOlder || first === undefined)
-      return;
+    if (stretch.status !== "ready" || !stretch.hasOlder || first === undefined) return;
     await this.#extend(stretch, "older", async () => {
       const { messages, hasOlder } = await this.#history(conversationId, { before: first.id });
       stretch.addOlder(messages, hasOlder);
@@ -94,8 +94,7 @@ export class Messages {
   async loadNewer(conversationId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
     const { last } = stretch;
-    if (stretch.status !== "ready" || stretch.loading !== null || !stretch.hasNewer || last === undefined)
-      return;
+    if (stretch.status !== "ready" || !stretch.hasNewer || last === undefined) return;
     await this.#extend(stretch, "newer", async () => {
       const { messages, hasNewer } = await this.#history(conversationId, { after: last.id });
       stretch.addNewer(messages, hasNewer);
@@ -106,7 +105,7 @@ export class Messages {
   async openThread(conversationId: string, rootId: string): Promise<void> {
     const { state, rest } = this.#parts;
     const stretch = state.stretch(conversationId, rootId);
-    if (stretch.status === "loading" || stretch.status === "ready") return;
+    if (stretch.status === "ready") return;
     stretch.root ??= state.message(conversationId, rootId);
     await this.#load(stretch, async () => {
       const replies: Message[] = [];
@@ -136,7 +135,7 @@ export class Messages {
     const options = typeof message === "string" ? { content: message } : message;
     const { content = "", attachments = [], metadata = null, key = crypto.randomUUID() } = options;
     if (content.trim() === "" && attachments.length === 0) {
-      throw new ClientError("invalid", "A message needs a text or a file");
+      throw new ClientError("invalid", "The message is empty");
     }
     if (state.me === null) await identified();
     const parent = this.#parentOf(conversationId, options.replyTo ?? null);
@@ -339,32 +338,36 @@ export class Messages {
     });
   }
 
-  async #load(stretch: Stretch, load: () => Promise<void>): Promise<void> {
-    const { state } = this.#parts;
-    stretch.status = "loading";
-    stretch.error = null;
-    state.touchStretch(stretch);
-    try {
-      await load();
-    } catch (error) {
-      const { code, message } = error as ClientError;
+  #load(stretch: Stretch, load: () => Promise<void>): Promise<void> {
+    if (stretch.status === "loading" && stretch.underWay !== null) return stretch.underWay;
+    Object.assign(stretch, { status: "loading", error: null });
+    return this.#work(stretch, load, ({ code, message }) => {
       Object.assign(stretch, { status: "failed", error: { code, message } });
-      throw error;
-    } finally {
-      state.touchStretch(stretch);
-    }
+    });
   }
 
-  async #extend(stretch: Stretch, direction: "older" | "newer", load: () => Promise<void>): Promise<void> {
-    const { state } = this.#parts;
+  /** One page at a time: who asks meanwhile waits for the one that is on its way. */
+  #extend(stretch: Stretch, direction: "older" | "newer", load: () => Promise<void>): Promise<void> {
+    if (stretch.underWay !== null) return stretch.underWay;
     stretch.loading = direction;
+    return this.#work(stretch, load, () => {});
+  }
+
+  #work(stretch: Stretch, load: () => Promise<void>, failed: (error: ClientError) => void): Promise<void> {
+    const { state } = this.#parts;
     state.touchStretch(stretch);
-    try {
-      await load();
-    } finally {
-      stretch.loading = null;
-      state.touchStretch(stretch);
-    }
+    const work = load()
+      .catch((error: ClientError) => {
+        failed(error);
+        throw error;
+      })
+      .finally(() => {
+        stretch.loading = null;
+        if (stretch.underWay === work) stretch.underWay = null;
+        state.touchStretch(stretch);
+      });
+    stretch.underWay = work;
+    return work;
   }
 
   async #history(

@@ -88,7 +88,7 @@ export class State {
     for (const stretch of this.stretchesOf(id)) {
       stretch.replace([], { hasOlder: false, hasNewer: false });
       stretch.status = "failed";
-      stretch.error = { code: "not_participant", message: "You are no longer in this conversation" };
+      stretch.error = { code: "not_participant", message: "No longer in this conversation" };
       this.touchStretch(stretch);
     }
     this.store.touch("inbox", `conversation:${id}`, `typing:${id}`);

@@ -22,6 +22,8 @@ export class Stretch {
   /** Of a thread: where its next page begins. */
   cursor: string | null = null;
   root: Message | null = null;
+  /** A page that is on its way. */
+  underWay: Promise<void> | null = null;
   /** What was told while a page was on its way, which may not have it. */
   #early: Message[] = [];
 

@@ -128,7 +128,7 @@ test("whatever the server and the network do, each message is stored once, in or
       }
       stopClients();
     }),
-    { numRuns: 8, seed: 11, endOnFailure: true },
+    { numRuns: 5, seed: 11, endOnFailure: true },
   );
 }, 120_000);
 
