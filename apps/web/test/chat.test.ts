@@ -276,7 +276,14 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await expect
       .poll(() => ada.getByRole("navigation").getByRole("link").first().innerText())
       .toContain("Ben Okri");
+    await row("Ben Okri").hover();
+    await row("Ben Okri").getByRole("button", { name: "More" }).click();
+    await ada.getByRole("menuitem", { name: "Mark as unread" }).click();
+    await conversation(ada, "1 unread").waitFor();
     await ada.keyboard.press("Alt+ArrowUp");
+    await expect.poll(() => conversation(ada, "1 unread").count()).toBe(0);
+    const unread = async () => (await scene.ask("ada-byron", "GET", "/conversations/unread")).total;
+    await expect.poll(unread).toBe(0);
     await ada.getByRole("heading", { name: "Ben Okri" }).waitFor();
 
     await row("Cleo Park").hover();

@@ -197,7 +197,8 @@ export class Apply {
   /** Oneself has read up to there, on whichever device. */
   ownRead(conversation: Conversation, readSeq: number): void {
     const { state, recount } = this.#parts;
-    if (readSeq === conversation.readSeq) return;
+    // Marked as unread by hand it may be unread below the mark.
+    if (readSeq === conversation.readSeq && conversation.unread === 0) return;
     if (conversation.lastMessage === null || readSeq >= conversation.lastMessage.seq) {
       state.patchConversation(conversation.id, { readSeq, unread: 0, unreadMentions: 0 });
       return;

@@ -232,13 +232,17 @@ function useRead({ id, unread, seq }: Conversation, lastInSight: (() => Message 
   const { conversations } = useClient();
   const look = useRef(lastInSight);
   look.current = lastInSight;
+  const told = useRef("");
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: looked at again with everything that comes
   useEffect(() => {
     if (unread === 0 || look.current === null) return;
     const read = (): void => {
       const seen = document.hasFocus() && !document.hidden ? (look.current?.() ?? null) : null;
-      if (seen !== null) conversations.markRead(id, seen.id);
+      // Each once: who has scrolled up leaves unread what is below.
+      if (seen === null || told.current === `${seen.id} ${unread}`) return;
+      told.current = `${seen.id} ${unread}`;
+      conversations.markRead(id, seen.id);
     };
     const timer = setInterval(read, READ_PAUSE_MS);
     return () => clearInterval(timer);

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { globSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const WEB = fileURLToPath(new URL("../../", import.meta.url));
+const BUILDS = join(WEB, "../../node_modules/.cache/parlance-web");
 const SOURCES = [
   "apps/web/{src,build,public}/**/*",
   "apps/web/*.{html,ts,json}",
@@ -16,9 +16,10 @@ const SOURCES = [
 
 /** The app as it is built from the sources of now. Files of tests that run side by side share one build. */
 export async function builtApp(): Promise<string> {
-  const directory = join(tmpdir(), `parlance-web-${hashOfSources()}`);
+  const directory = join(BUILDS, hashOfSources());
   if (isThere(directory)) return directory;
-  const own = mkdtempSync(join(tmpdir(), "parlance-web-build-"));
+  mkdirSync(BUILDS, { recursive: true });
+  const own = mkdtempSync(join(BUILDS, "build-"));
   // A process of its own: this one says that it tests, and React would come as it is for that.
   const vite = join(WEB, "../../node_modules/vite/bin/vite.js");
   const env = { PATH: process.env.PATH, NODE_ENV: "production" };
