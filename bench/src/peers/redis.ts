@@ -11,14 +11,10 @@ export async function startRedis(directory: string): Promise<RedisServer> {
   mkdirSync(place, { recursive: true });
   const port = await freePort();
   const file = join(place, "redis.conf");
-  writeFileSync(
-    file,
-    `bind 127.0.0.1\nport ${port}\ndir ${place}\nsave ""\nappendonly yes\nappendfsync always\n`,
-  );
-  // Redis writes its own command line anew, without the file's path; this one's it leaves alone.
-  const child = startChild("sh", ["-c", `redis-server "${file}" & trap 'kill $!' TERM; wait; wait`, place], {
-    log: join(place, "redis.log"),
-  });
+  // With its title left alone its command line names the directory.
+  const lines = [`bind 127.0.0.1`, `port ${port}`, `dir ${place}`, `save ""`, "set-proc-title no"];
+  writeFileSync(file, [...lines, "appendonly yes", "appendfsync always", ""].join("\n"));
+  const child = startChild("redis-server", [file], { log: join(place, "redis.log") });
   await waitFor(child, "Redis", () => answers(port));
   return { url: `redis://127.0.0.1:${port}`, stop: () => stopChild(child, "SIGTERM") };
 }
