@@ -21,6 +21,7 @@ import { w6Compared, w6Resume } from "./workloads/w6-resume.ts";
 import { w7Queue } from "./workloads/w7-queue.ts";
 import { w10Compared, w10Search } from "./workloads/w10-search.ts";
 import { w11Compared, w11Unread } from "./workloads/w11-unread.ts";
+import { w12Processes } from "./workloads/w12-processes.ts";
 import { addWorktree } from "./worktree.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -35,6 +36,7 @@ const RUN: Record<WorkloadName, (context: Context, ours: Peer) => Promise<void>>
   W7: w7Queue,
   W10: w10Search,
   W11: w11Unread,
+  W12: w12Processes,
 };
 const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) => Promise<void>> = {
   W1: w1Compared,
@@ -46,6 +48,7 @@ const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) =>
   W7: async ({ say }) => say("W7 brings servers of its own and is not compared"),
   W10: w10Compared,
   W11: w11Compared,
+  W12: async ({ say }) => say("W12 brings servers of its own and is not compared"),
 };
 
 function makeContext(options: Options, place: string, samples: Sample[]): Context {

@@ -11,6 +11,7 @@ export const WORKLOADS = [
   "W7",
   "W10",
   "W11",
+  "W12",
 ] as const satisfies WorkloadName[];
 
 /** What runs where none is named. */
@@ -28,7 +29,7 @@ export type Options = {
   help: boolean;
 };
 
-export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W10 W11] [options]
+export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W10 W11 W12] [options]
 
   Without a name: W1 to W4.
 

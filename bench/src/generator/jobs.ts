@@ -16,6 +16,8 @@ export type PairsJob = Target & {
   pairs: number;
   /** Closed loop: unacknowledged messages per pair. */
   window?: number;
+  /** Of a second server that is one system with the first: who sends is on one of them, who hears on the other. */
+  otherPort?: number;
   /** Open loop: messages a second over all pairs, due at fixed times whatever the server does. */
   rate?: number;
   warmSeconds: number;

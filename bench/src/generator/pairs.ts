@@ -126,9 +126,11 @@ async function connectPairs(job: PairsJob, meter: Meter, truth: Truth): Promise<
   const indexes = Array.from({ length: job.pairs }, (_, index) => index);
   return inParallel(indexes, 32, async (index) => {
     const users: [string, string] = [`${job.tag}s${index}`, `${job.tag}r${index}`];
+    const ports = [job.port, job.otherPort ?? job.port];
+    if (index % 2 === 1) ports.reverse();
     const [sender, receiver] = await Promise.all([
-      Client.connect(job.port, driver, users[0]),
-      Client.listen(job.port, driver, users[1]),
+      Client.connect(ports[0]!, driver, users[0]),
+      Client.listen(ports[1]!, driver, users[1]),
     ]);
     const conversation = await sender.openConversation(users);
     return new Pair(

@@ -6,6 +6,7 @@ import { BARE_SQL, PAGE_CASES } from "../workloads/w5-pages.ts";
 import { BEHIND, behindName } from "../workloads/w6-resume.ts";
 import { BARE_DRAIN, drainName, postsName } from "../workloads/w7-queue.ts";
 import { SEARCHES } from "../workloads/w10-search.ts";
+import { HALF_LOAD } from "../workloads/w12-processes.ts";
 import type { Lookup } from "./aggregate.ts";
 
 export type Verdict = "met" | "missed" | "failed" | "not measured" | "not present";
@@ -84,8 +85,14 @@ function ratio(
   return (way === "ours/theirs" ? ratioOf(a, b) : ratioOf(b, a)).median;
 }
 
-function milliseconds(find: Lookup, name: string, peer: string, fraction: number): number | undefined {
-  const latency = find("W1", name, peer)?.latency;
+function milliseconds(
+  find: Lookup,
+  name: string,
+  peer: string,
+  fraction: number,
+  workload: WorkloadName = "W1",
+): number | undefined {
+  const latency = find(workload, name, peer)?.latency;
   return latency && latency.total > 0 ? latency.percentile(fraction) / 1000 : undefined;
 }
 
@@ -280,6 +287,15 @@ function barsFor(names: BarNames): Bar[] {
     ),
     queue(postsName, 13_000),
     queue(drain, 20_000),
+    {
+      workload: "W12",
+      words: `${HALF_LOAD}: p99 from one process to the other`,
+      direction: "below",
+      limit: 50,
+      unit: "ms",
+      value: (find) => milliseconds(find, HALF_LOAD, ours, 0.99, "W12"),
+      rows: [[HALF_LOAD, ours]],
+    },
     {
       workload: "W7",
       words: `${drain}: messages/s over ${BARE_DRAIN}`,

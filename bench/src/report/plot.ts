@@ -62,6 +62,7 @@ const SHOWN: Readonly<Record<WorkloadName, { metric: Metric; unit: string }>> = 
   W7: { metric: "per_second", unit: "messages a second" },
   W10: { metric: "per_second", unit: "answers a second" },
   W11: { metric: "per_second", unit: "answers a second" },
+  W12: { metric: "per_second", unit: "messages a second" },
 };
 
 /** A ladder for every case that two or more peers ran without a fault. */

@@ -17,6 +17,7 @@ const TITLES: Readonly<Record<WorkloadName, string>> = {
   W7: "W7  the queue over Redis, every answer synced",
   W10: "W10  search over all of a person's conversations, two at a time",
   W11: "W11  unread and inbox of a person in many conversations, 16 at a time",
+  W12: "W12  two processes and Redis; every message goes from one to the other",
 };
 
 /** Which figure a ratio is taken of, and whether more of it is better. */
@@ -30,6 +31,7 @@ const RATIO_OF: Readonly<Record<WorkloadName, { metric: Metric; words: string }>
   W7: { metric: "per_second", words: "ours/theirs" },
   W10: { metric: "per_second", words: "ours/theirs" },
   W11: { metric: "per_second", words: "ours/theirs" },
+  W12: { metric: "per_second", words: "ours/theirs" },
 };
 
 function spread(value: Spread | undefined, scale = 1): string {
@@ -122,6 +124,17 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
   W5: ASKED,
   W10: [...ASKED, { title: "index s behind", cell: (row) => median(row, "index_seconds") }],
   W11: ASKED,
+  W12: [
+    { title: "messages/s", cell: (row) => spread(row.metrics.per_second) },
+    { title: "end to end ms p50/p99/p99.9", cell: (row) => percentiles(row.latency) },
+    { title: "ack ms p50/p99/p99.9", cell: (row) => percentiles(row.second) },
+    serverCpu,
+    { title: "PostgreSQL and Redis µs", cell: (row) => median(row, "database_cpu_us") },
+    { title: "Redis µs", cell: (row) => median(row, "redis_cpu_us") },
+    generator,
+    promise,
+    bottleneck,
+  ],
   W4: [{ title: "seconds", cell: (row) => spread(row.metrics.seconds) }, promise],
 };
 

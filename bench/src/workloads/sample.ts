@@ -2,7 +2,7 @@ import type { Truth } from "../generator/jobs.ts";
 import type { HistogramData } from "../measure/histogram.ts";
 import type { Durability } from "../peers/peer.ts";
 
-export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W10" | "W11";
+export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W10" | "W11" | "W12";
 
 /** One case of one peer in one round: the raw values, as they go into the results. */
 export type Sample = {
@@ -21,7 +21,7 @@ export type Sample = {
 };
 
 /**
- * per_second: messages (W1), deliveries (W2), connects (W3), answers (W5, W10, W11), clients that are live again (W6),
+ * per_second: messages (W1, W12), deliveries (W2), connects (W3), answers (W5, W10, W11), clients that are live again (W6),
  * messages taken or stored (W7). *_cpu_us: CPU per one of these. *_share: of one core, 1 is all of it. bytes, kernel_bytes:
  * per connection. seconds: until ready (W4). index_seconds: from the last message's ack until a search found it (W10).
  * first_seconds: until new conversations' first message was with all (W2).
@@ -30,6 +30,7 @@ export type Metric =
   | "per_second"
   | "server_cpu_us"
   | "database_cpu_us"
+  | "redis_cpu_us"
   | "server_share"
   | "database_share"
   | "generator_share"

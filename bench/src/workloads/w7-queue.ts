@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
@@ -8,10 +7,10 @@ import { bareAppend, bareDrain } from "../peers/bare-queue.ts";
 import { startChild, stopChild, waitFor } from "../peers/child.ts";
 import { parlance } from "../peers/parlance.ts";
 import type { Peer, Running } from "../peers/peer.ts";
-import { type Postgres, startPostgres } from "../peers/postgres.ts";
-import { type RedisServer, startRedis } from "../peers/redis.ts";
+import type { Postgres } from "../peers/postgres.ts";
 import { bottleneckOf, failed, faultOf, inOrder, sharesOf } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { databaseUrl, hasRedis, type Servers, withServers } from "./servers.ts";
 
 export const CONNECTIONS = 50;
 export const postsName = `posts, c=${CONNECTIONS}`;
@@ -23,21 +22,6 @@ const HTTP_XADD = "node:http + XADD";
 const BARE_XADD = "bare XADD";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DRAIN_LIMIT_MS = 600_000;
-
-type Servers = { postgres: Postgres; redis: RedisServer; directory: string };
-
-async function withServers(context: Context, work: (servers: Servers) => Promise<void>): Promise<void> {
-  const directory = context.freshDirectory();
-  const postgres = await startPostgres(directory);
-  const redis = await startRedis(directory);
-  try {
-    await work({ postgres, redis, directory });
-  } finally {
-    await redis.stop();
-    await postgres.stop();
-    context.discard(directory);
-  }
-}
 
 /** One round of posts at whoever takes them, as a sample. */
 async function measurePosts(
@@ -98,9 +82,8 @@ function onServers(
   backlog: number,
   queue: "redis" | "postgres",
 ): Peer {
-  const { host, port, user, database } = postgres.config;
   return parlance(ROOT, name, {
-    DATABASE_URL: `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host as string)}&port=${port ?? 5432}`,
+    DATABASE_URL: databaseUrl(postgres),
     REDIS_URL: redis.url,
     QUEUE: queue,
     QUEUE_MAX_WAITING: String(4 * backlog + 100_000),
@@ -271,7 +254,7 @@ function baselines(context: Context): Entrant[] {
 
 /** What the queue takes, how soon it is stored, and how quickly a backlog goes. */
 export async function w7Queue(context: Context, peer: Peer): Promise<void> {
-  if (spawnSync("redis-server", ["--version"]).error !== undefined) {
+  if (!hasRedis()) {
     context.say("W7: no redis-server on this machine");
     return;
   }
