@@ -163,6 +163,25 @@ describe("however a picture is damaged, it is refused or read, quickly", () => {
   });
 });
 
+test.for([
+  // After its first part each gets as many of the smallest others as it takes, before its end.
+  ["jpeg", 2, Buffer.from([0xff, 0xd0])],
+  ["png", 33, Buffer.from("00000000616243640000", "hex")],
+  ["webp", 12, Buffer.from("ABCD\0\0\0\0", "latin1")],
+] as const)("%s of more parts than a picture has is refused", async ([format, at, part]) => {
+  const whole = await picture().toFormat(format).toBuffer();
+  const padded = Buffer.alloc(format === "png" ? 12 : part.length);
+  part.copy(padded);
+  const parts = (count: number) => {
+    const file = Buffer.concat([whole.subarray(0, at), ...Array(count).fill(padded), whole.subarray(at)]);
+    if (format === "webp") file.writeUInt32LE(file.length - 8, 4);
+    return file;
+  };
+  const read = (count: number) => readPicture(`image/${format}`, parts(count));
+  expect(() => read(100_001)).toThrow(expect.objectContaining({ code: "invalid" }));
+  if (format !== "webp") expect(read(1_000)).toMatchObject({ width: 60, height: 20 });
+});
+
 const inNamespace = ["--user", "--map-root-user", "--mount", "sh", "-c"];
 const mayMount = (await run(["unshare", ...inNamespace, "mount -t tmpfs none /mnt"])).status === 0;
 

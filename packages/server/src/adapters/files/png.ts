@@ -1,4 +1,5 @@
 import { orientationOf } from "./exif.ts";
+import { countParts } from "./parts.ts";
 import type { Picture } from "./picture.ts";
 
 const SIGNATURE_BYTES = 8;
@@ -12,7 +13,9 @@ export function readPng(file: Buffer): Picture {
   let orientation = 1;
   let isAnimated = false;
   let isWhole = true;
+  const count = countParts();
   for (let at = SIGNATURE_BYTES; ; ) {
+    count();
     const length = file.readUInt32BE(at);
     const type = file.toString("latin1", at + 4, at + 8);
     const end = at + 12 + length;

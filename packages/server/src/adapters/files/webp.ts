@@ -1,4 +1,5 @@
 import { orientationOf } from "./exif.ts";
+import { countParts } from "./parts.ts";
 import type { Picture } from "./picture.ts";
 
 const HEADER_BYTES = 12;
@@ -15,7 +16,9 @@ export function readWebp(file: Buffer): Picture {
   let orientation = 1;
   let isAnimated = false;
   let isWhole = fileEnd === file.length;
+  const count = countParts();
   for (let at = HEADER_BYTES; at + 8 <= fileEnd; ) {
+    count();
     const type = file.toString("latin1", at, at + 4);
     const length = file.readUInt32LE(at + 4);
     const end = at + 8 + length + (length % 2);
