@@ -233,8 +233,9 @@ export class Apply {
   }
 
   #messageOf(payload: MessagePayload): Message {
-    const known = this.#parts.state.message(payload.conversation_id, payload.id);
-    const message = messageOfFrame(payload, known?.ownReactions ?? []);
+    const { state } = this.#parts;
+    const known = state.message(payload.conversation_id, payload.id);
+    const message = messageOfFrame(payload, state.userId, known?.ownReactions ?? []);
     if (known === null) return message;
     // A frame counts replies as they were when it was made; here they are counted since.
     return {

@@ -61,6 +61,8 @@ export class Messages {
     this.#parts = parts;
   }
 
+  readonly #ofRest = (message: RestMessage): Message => messageOfRest(message, this.#parts.state.userId);
+
   /** Loads the newest page, unless the live end is there already. */
   async open(conversationId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
@@ -115,7 +117,7 @@ export class Messages {
           cursor,
           limit: THREAD_PAGE,
         });
-        replies.push(...page.items.map(messageOfRest));
+        replies.push(...page.items.map(this.#ofRest));
         cursor = page.nextCursor;
       } while (cursor !== null);
       if (stretch.root === null) {
@@ -208,12 +210,12 @@ export class Messages {
     const { conversationId, cursor, limit } = options;
     const path =
       conversationId === undefined ? "/search" : `/conversations/${conversationId}/messages/search`;
-    return await this.#parts.rest.page(path, { query, cursor, limit }, messageOfRest);
+    return await this.#parts.rest.page(path, { query, cursor, limit }, this.#ofRest);
   }
 
   /** What is pinned in a conversation, last pinned first. */
   async pins(conversationId: string): Promise<readonly Message[]> {
-    return (await this.#parts.rest.page(`/conversations/${conversationId}/pins`, {}, messageOfRest)).items;
+    return (await this.#parts.rest.page(`/conversations/${conversationId}/pins`, {}, this.#ofRest)).items;
   }
 
   /** Messages with files, newest first. */
@@ -221,7 +223,7 @@ export class Messages {
     return await this.#parts.rest.page(
       `/conversations/${conversationId}/attachments`,
       { cursor },
-      messageOfRest,
+      this.#ofRest,
     );
   }
 
@@ -320,7 +322,7 @@ export class Messages {
   /** The answer is told by the socket as well, and perhaps before. */
   async #change(method: string, message: Message, path = "", body?: unknown): Promise<void> {
     const { state, rest } = this.#parts;
-    const changed = messageOfRest(
+    const changed = this.#ofRest(
       await rest.request<RestMessage>(
         method,
         `/messages/${storedId(message)}${path}`,
@@ -383,7 +385,7 @@ export class Messages {
     const path = `/conversations/${conversationId}/messages`;
     const answer = await rest.whole("GET", path, { query: { limit: PAGE, ...query } });
     const { data, hasOlder, hasNewer } = answer as HistoryAnswer;
-    const messages = data.map(messageOfRest);
+    const messages = data.map(this.#ofRest);
     for (const message of messages) outbox.seen(message);
     return { messages, hasOlder, hasNewer };
   }

@@ -52,12 +52,12 @@ export const BARE = {
 } as const;
 
 /** @param own the reactions of one's own, as far as they are known: a frame is the same for all who get it */
-export function messageOfFrame(payload: MessagePayload, own: readonly string[] = []): Message {
+export function messageOfFrame(payload: MessagePayload, me: string, own: readonly string[] = []): Message {
   const { messageId, messageType, timestamp: _, parent, attachments, ...rest } = camel(payload);
   return {
     ...BARE,
     ...rest,
-    key: messageId,
+    key: keyOf(rest.senderId === me, messageId, rest.id),
     type: messageType as MessageType,
     parent: parent === undefined ? null : parentOf(camel(parent)),
     attachments: attachments.map((attachment) => attachmentOf(camel(attachment))),
@@ -80,10 +80,15 @@ function parentOf({
   return { ...parent, type: lower<MessageType>(messageType), isDeleted: deleted };
 }
 
-export function messageOfRest(message: RestMessage): Message {
+/** What a list is keyed by. Others choose theirs as they like, one that another message has too: of those it is the id. */
+const keyOf = (isOwn: boolean, chosen: string | null | undefined, id: string): string =>
+  (isOwn && chosen) || id;
+
+export function messageOfRest(message: RestMessage, me: string): Message {
   const { parentMessage: parent, parentMessageId } = message;
   const { senderName, senderAvatarUrl, replyCount, metadata, seq, rev } = message;
   const id = spellMessage(message.id);
+  const senderId = senderOf(message);
   return {
     ...BARE,
     senderName,
@@ -93,10 +98,10 @@ export function messageOfRest(message: RestMessage): Message {
     seq,
     rev,
     id,
-    key: message.idempotencyKey ?? id,
+    key: keyOf(senderId === me, message.idempotencyKey, id),
     conversationId: spellConversation(message.conversationId),
     type: lower<MessageType>(message.messageType),
-    senderId: senderOf(message),
+    senderId,
     content: message.content ?? "",
     parentId: parentMessageId === null ? null : spellMessage(parentMessageId),
     parent:
@@ -193,7 +198,7 @@ export function conversationOfRest(conversation: RestConversation, me: string): 
     ownRole: roleOf(participants, me),
     readSeq: marks.get(me)?.readSeq ?? 0,
     unread: conversation.unreadCount,
-    lastMessage: lastMessage === null ? null : messageOfRest(lastMessage),
+    lastMessage: lastMessage === null ? null : messageOfRest(lastMessage, me),
     lastActivityAt: Date.parse(conversation.lastMessageAt ?? conversation.createdAt),
     level: conversation.notificationLevel,
     hidden: false,

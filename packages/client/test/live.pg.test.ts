@@ -23,12 +23,12 @@ describe("messages", () => {
     expect(message).toMatchObject({ state: "stored", senderId: "plain-a", conversationId: id });
     expect(alice.get(`timeline:${id}`).messages).toEqual([message]);
     expect(await told).toMatchObject({
-      message: { id: message.id, key: message.key },
+      message: { id: message.id, key: message.id },
       isOwn: false,
       isLive: true,
     });
     const seen = await when(bob, `timeline:${id}`, ({ messages }) => messages.length === 1);
-    expect(seen.messages[0]).toMatchObject({ id: message.id, key: message.key, content: "Hello, Bob" });
+    expect(seen.messages[0]).toMatchObject({ id: message.id, key: message.id, content: "Hello, Bob" });
 
     expect(bob.get(`conversation:${id}`)).toMatchObject({ unread: 1, lastMessage: { id: message.id } });
     expect(bob.get("inbox")).toMatchObject({ ids: [id], unread: 1 });
@@ -40,6 +40,22 @@ describe("messages", () => {
       (conversation) => messageStatus(message, conversation) === "read",
     );
     expect(read?.marks["plain-b"]).toMatchObject({ readSeq: message.seq });
+  });
+
+  test("one under a key that another's message has is another, in lists too", async () => {
+    const { alice, bob, id } = await pair(server, "same-key");
+    const key = "chosen by whoever sends it";
+    const first = await alice.messages.send(id, { content: "alice's", key });
+    const second = await bob.messages.send(id, { content: "bob's", key });
+    const both = await when(alice, `timeline:${id}`, ({ messages }) => messages.length === 2);
+    expect(both.messages.map((message) => [message.key, message.content])).toEqual([
+      [key, "alice's"],
+      [second.id, "bob's"],
+    ]);
+    const late = person(server, "same-key-b");
+    await live(late);
+    await late.messages.open(id);
+    expect(late.get(`timeline:${id}`).messages.map((message) => message.key)).toEqual([first.id, key]);
   });
 
   test("pages of history are put before what is there, and a jump leads anywhere", async () => {
