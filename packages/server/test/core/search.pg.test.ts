@@ -261,3 +261,21 @@ test("texts at the limits of what can be indexed are followed, and what comes af
   expect(await found(ann, { text: "after" })).toEqual(["after"]);
   expect(await found(ann, { text: "1999 2000" })).toHaveLength(1);
 });
+
+test("who asks for many searches at once waits for themselves, and for too many is refused; nobody else is", async () => {
+  const conversationId = await node.open(["many", "other"]);
+  await say(conversationId, "many", "needle");
+  await indexed();
+  const asked = await Promise.allSettled(upTo(30).map(() => found("many", { text: "needle" })));
+  const answered = asked.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const refused = asked.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  expect(answered).toEqual(answered.map(() => ["needle"]));
+  expect(answered.length).toBeGreaterThanOrEqual(10);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const reason of refused) expect(reason).toMatchObject({ code: "rate_limited", retryAfter: 1 });
+  const together = await Promise.all([
+    ...upTo(10).map(() => found("many", { text: "needle" })),
+    found("other", { text: "needle" }),
+  ]);
+  expect(together).toEqual(together.map(() => ["needle"]));
+});

@@ -174,7 +174,16 @@ describe("users", () => {
       lastMessage: { senderAvatarUrl: avatarUrl },
       participants: [{ userId: 1 }, { userId: 3, userName: "Own", avatarUrl }],
     });
-    for (const wrong of [{ name: "" }, { name: 1 }, { name: "x".repeat(129) }, { avatarUrl: 5 }, []]) {
+    for (const wrong of [
+      { name: "" },
+      { name: 1 },
+      { name: "x".repeat(129) },
+      { avatarUrl: 5 },
+      { avatarUrl: "javascript:alert(1)" },
+      { avatarUrl: " java\nscript:alert(1)" },
+      { avatarUrl: "data:text/html,x" },
+      [],
+    ]) {
       expect((await three.put("/users/me", wrong)).status).toBe(400);
     }
   });

@@ -1,6 +1,7 @@
 import type { Phrase, Said, SaidWords, SearchStore, Word } from "../../core/ports/search-store.ts";
 import type { Query } from "./line.ts";
 import { settlement } from "./postgres-follow-store.ts";
+import { createSearchTurns } from "./search-turns.ts";
 import { MESSAGE_COLUMNS, readMessages } from "./shapes.ts";
 
 const SAID = `select conversation_id as "conversationId", seq, epoch_ms(said_at) as at, content
@@ -20,6 +21,7 @@ const SEARCH = `select ${MESSAGE_COLUMNS}
  * @param search one on which a statement may take a second
  */
 export function createSearchStore(follow: Query, search: Query): SearchStore {
+  const inTurn = createSearchTurns();
   return {
     said: async (batch) => await follow<Said & Record<string, unknown>>(SAID, settlement(batch).slice(2)),
     async index(batch, messages) {
@@ -33,15 +35,17 @@ export function createSearchStore(follow: Query, search: Query): SearchStore {
       ]);
     },
     search: ({ userId, conversationId, phrases, before, limit }) =>
-      readMessages(search, SEARCH, [
-        userId,
-        conversationId,
-        phrases.map(queryOf).join("&"),
-        before?.at ?? null,
-        before?.conversationId ?? null,
-        before?.seq ?? null,
-        limit,
-      ]),
+      inTurn(userId, () =>
+        readMessages(search, SEARCH, [
+          userId,
+          conversationId,
+          phrases.map(queryOf).join("&"),
+          before?.at ?? null,
+          before?.conversationId ?? null,
+          before?.seq ?? null,
+          limit,
+        ]),
+      ),
   };
 }
 

@@ -29,9 +29,19 @@ export function checkFace({ name, description, avatarUrl }: Face): void {
   if (typeof avatarUrl === "string") checkUrl(avatarUrl, "avatarUrl");
 }
 
-/** A picture's address: given back as it is, and never fetched here. */
+/** Of a picture; relative ones are as safe as the page that they are on. */
+const PICTURE_SCHEME = /^(https?:|data:image\/(png|jpeg|gif|webp|avif)[;,])/i;
+const ANY_SCHEME = /^[^/?#]*:/;
+
+/** A picture's address: given back as it is, and never fetched here. None that a client could run by following it. */
 export function checkUrl(url: string, name: string): void {
   checkLength(url, name, MAX_URL_LENGTH);
+  // Browsers leave out what is blank before a scheme and within it.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is left out
+  const read = url.replace(/[\x00-\x20]+/g, "");
+  if (ANY_SCHEME.test(read) && !PICTURE_SCHEME.test(read)) {
+    throw new Refusal("invalid", `${name} must be an http:// or https:// URL`);
+  }
 }
 
 /** Refuses what is no setting or has no value it may have; media types come back in lower case. */

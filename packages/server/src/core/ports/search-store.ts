@@ -53,7 +53,7 @@ export interface SearchStore {
   index(batch: FollowBatch, messages: readonly SaidWords[]): Promise<void>;
   /**
    * Newest first, only what the user may see at that moment. Of messages that have been deleted since their words were
-   * indexed it gives what there is: they count for the limit. Gives up after a second.
+   * indexed it gives what there is: they count for the limit. Gives up after a second. Refuses with `rate_limited` who asks for too many at once.
    */
   search(wish: SearchWish): Promise<readonly Message[]>;
 }
