@@ -3,6 +3,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { compressed } from "./build/compressed.ts";
 import { emojiData } from "./build/emoji-data.ts";
+import { serviceWorker } from "./build/service-worker.ts";
 
 const page = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 /** Where `npm run dev` finds a server, for all that is not the app's own. */
@@ -11,7 +12,7 @@ const API = ["/api", "/chats", "/events", "/messages", "/health", "/ready", "/do
 const SOCKETS = ["/ws", "/ws-raw", "/socket.io"];
 
 export default defineConfig({
-  plugins: [react(), emojiData(), compressed()],
+  plugins: [react(), emojiData(), serviceWorker(), compressed()],
   build: {
     rolldownOptions: { input: [page("index.html"), page("dialects.html")] },
     // The policy of the server lets nothing through that is inlined as `data:`, but for pictures.

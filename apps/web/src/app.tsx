@@ -1,4 +1,3 @@
-import type { Client } from "@parlance/client";
 import { ClientProvider } from "@parlance/client/react";
 import { useCallback, useEffect, useState } from "react";
 import {
@@ -6,7 +5,8 @@ import {
   credentialsFromAddress,
   keepCredentials,
   keptCredentials,
-  openClient,
+  openSession,
+  type Session,
 } from "./session/session.ts";
 import { SignIn } from "./session/sign-in.tsx";
 import { Shell } from "./shell/shell.tsx";
@@ -17,47 +17,48 @@ const SIGNED_OUT = "Your sign-in has ended. Sign in again to go on; what you wro
 
 /** Signed out, or a client and what is made of it. */
 export function App() {
-  const [client, setClient] = useState<Client | null>(firstClient);
+  const [session, setSession] = useState<Session | null>(firstSession);
   const [problem, setProblem] = useState<string | null>(null);
 
   const signIn = useCallback((credentials: Credentials) => {
     keepCredentials(credentials);
     setProblem(null);
-    setClient(openClient(credentials));
+    setSession(openSession(credentials));
   }, []);
 
   useEffect(() => {
-    if (client === null) return;
-    const stop = client.on("connection", ({ status, reason }) => {
+    if (session === null) return;
+    const stop = session.client.on("connection", ({ status, reason }) => {
       if (status !== "ended" || !SIGNED_OUT_CODES.has(reason?.code)) return;
       keepCredentials(null);
       setProblem(SIGNED_OUT);
-      setClient(null);
+      setSession(null);
     });
-    client.start();
+    session.start();
     return () => {
       stop();
-      client.stop();
+      session.stop();
     };
-  }, [client]);
+  }, [session]);
 
   const signOut = useCallback(() => {
     keepCredentials(null);
     history.replaceState(null, "", location.pathname);
-    setClient(null);
-  }, []);
+    session?.forget();
+    setSession(null);
+  }, [session]);
 
-  if (client === null) return <SignIn onSignIn={signIn} problem={problem} />;
+  if (session === null) return <SignIn onSignIn={signIn} problem={problem} />;
   return (
-    <ClientProvider value={client}>
+    <ClientProvider value={session.client}>
       <Shell onSignOut={signOut} />
     </ClientProvider>
   );
 }
 
-function firstClient(): Client | null {
+function firstSession(): Session | null {
   const credentials = credentialsFromAddress() ?? keptCredentials();
   if (credentials === null) return null;
   keepCredentials(credentials);
-  return openClient(credentials);
+  return openSession(credentials);
 }

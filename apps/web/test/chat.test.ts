@@ -210,6 +210,29 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await field(ada).fill("");
   });
 
+  test("the app opens without the server, shows what it had, and goes on", async () => {
+    await ada.evaluate(async () => void (await navigator.serviceWorker.ready));
+    // What is shown is kept with a pause of two seconds.
+    const isKept = () =>
+      ada.evaluate(async () => {
+        const opened = indexedDB.open("parlance");
+        await new Promise((resolve) => opened.addEventListener("success", resolve));
+        const asked = opened.result.transaction("values").objectStore("values").getAll();
+        await new Promise((resolve) => asked.addEventListener("success", resolve));
+        return asked.result.some((text) => String(text).includes("said without a connection"));
+      });
+    await expect.poll(isKept).toBe(true);
+    await ada.context().setOffline(true);
+    await ada.reload();
+    await message(ada, "said without a connection").waitFor();
+    await say(ada, "said before there was a server");
+    await message(ada, "said before there was a server")
+      .getByRole("img", { name: "Waiting to be sent" })
+      .waitFor();
+    await ada.context().setOffline(false);
+    await message(ben, "said before there was a server").waitFor();
+  });
+
   test("two tabs of one person: each shows what the other does", async () => {
     const second = await ada.context().newPage();
     await second.goto(scene.server.url);

@@ -1,4 +1,5 @@
-import { Client, type TokenFunction } from "@parlance/client";
+import { Client, type ClientStorage, type TokenFunction } from "@parlance/client";
+import { keepState } from "@parlance/client/offline";
 import { indexedDbStorage } from "@parlance/client/storage";
 import { FACTS } from "../facts.ts";
 import { tabKept } from "../kept.ts";
@@ -43,14 +44,69 @@ export function userIdOf(name: string): string {
   return plain === "" ? name.trim() : plain;
 }
 
-export function openClient(credentials: Credentials): Client {
+export interface Session {
+  readonly client: Client;
+  /** Shows what was shown before, and connects. */
+  start(): void;
+  stop(): void;
+  /** Takes what is kept of it out of this browser, but for messages that were not sent yet. */
+  forget(): void;
+}
+
+export function openSession(credentials: Credentials): Session {
   const storage = indexedDbStorage();
+  const client = openClient(credentials, storage);
+  const user = credentials.kind === "name" ? credentials.userId : subjectOf(credentials.token);
+  const used = new Set<string>();
+  const noting: ClientStorage = {
+    ...storage,
+    set(key, value) {
+      used.add(key);
+      return storage.set(key, value);
+    },
+  };
+  let isStopped = false;
+  let stopKeeping = (): void => {};
+  return {
+    client,
+    start() {
+      const kept = user === null ? Promise.resolve(stopKeeping) : keepState(client, noting, user);
+      void kept.then((stop) => {
+        stopKeeping = stop;
+        if (isStopped) stop();
+        else client.start();
+      });
+    },
+    stop() {
+      isStopped = true;
+      stopKeeping();
+      client.stop();
+    },
+    forget() {
+      for (const key of used) void Promise.try(() => storage.delete(key)).catch(() => {});
+    },
+  };
+}
+
+function openClient(credentials: Credentials, storage: ClientStorage): Client {
   const url = location.origin;
   if (credentials.kind === "name") {
     const { userId, name } = credentials;
     return new Client({ url, user: userId, name, storage });
   }
   return new Client({ url, token: renewing(credentials.token), storage });
+}
+
+/** Whose a token says it is; the server looks whether that is true. */
+function subjectOf(token: string): string | null {
+  try {
+    const part = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
+    const { sub } = JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown };
+    return typeof sub === "string" ? sub : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The token that was given; later ones come from the application that embeds this one, if any does. */

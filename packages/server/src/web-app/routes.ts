@@ -111,6 +111,7 @@ function contentPolicy(framers: readonly string[]): string {
     "form-action 'none'",
     `frame-ancestors ${framers.length === 0 ? "'none'" : framers.join(" ")}`,
     "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
+    // One rule, by which the app names its service worker.
+    "trusted-types parlance",
   ].join("; ");
 }
