@@ -274,6 +274,14 @@ async function startOver(
     webhooks: store.webhooks,
     webhookTargets: createTargets({ ...reach, ports: config.webhookPorts.map(Number) }),
   });
+  /** A database that was put back to an earlier state would give ids again that messages in the queue have. */
+  const keepIdsAhead = async (): Promise<void> => {
+    const highest = (await redisQueue?.highestId()) ?? 0;
+    if (highest > 0) await store.moveIdsPast(highest);
+  };
+  shared?.redis.onChange((up) => {
+    if (up) keepIdsAhead().catch(() => {});
+  });
   sweep = startSweep({
     hub,
     reader: store.ticks,
@@ -281,6 +289,7 @@ async function startOver(
     log,
     now,
     onNewEpoch: () => {
+      keepIdsAhead().catch(() => log.warn({}, "ids could not be compared with those in the queue"));
       for (const session of hub.sessions()) {
         session.end("restart");
         // At once: whoever came back before the last of them has gone would listen behind clocks of the old life.

@@ -199,6 +199,24 @@ describeWithRedis("the queue in Redis", () => {
     expect((await node.history(conversationId)).map(({ id }) => id)).toEqual(drafts.map(({ id }) => id));
   });
 
+  test("over a database that was put back to an earlier state no id is given twice", async () => {
+    const { queue } = await join();
+    expect(await queue.highestId()).toBe(0);
+    const waiting = await Promise.all(upTo(40).map(() => draft()));
+    await whileHeld(async () => {
+      await Promise.all(waiting.map(queue.accept));
+      const highest = await queue.highestId();
+      expect(waiting.map(({ id }) => id)).toContain(highest);
+      await withClient(database.connection, (client) => client.query("select setval('message_ids', 1)"));
+      await node.store.moveIdsPast(highest);
+      const { id } = await draft();
+      expect(id).toBeGreaterThan(Math.max(...waiting.map((one) => one.id)));
+      await node.store.moveIdsPast(highest);
+      expect((await draft()).id).toBe(id + 1);
+    });
+    await stored(40);
+  });
+
   test("says when its Redis may lose what it has answered", async () => {
     const { redis: client } = await join();
     expect(await readDurability(client, ["a"])).toEqual({ level: "D2", reasons: [] });

@@ -20,7 +20,7 @@ const RENEW = `with renewed as (
   from renewed where exists (select from instance)`;
 
 /** More than all blocks that all nodes can hold. */
-const ID_MARGIN = 1_000_000;
+export const ID_MARGIN = 1_000_000;
 
 /**
  * Which life of the history this is: a stored word, made anew when the database is another one or has gone over to

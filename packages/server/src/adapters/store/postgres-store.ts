@@ -8,7 +8,7 @@ import type { Ids, Reader, UserStore } from "../../core/ports/reader.ts";
 import type { SearchStore } from "../../core/ports/search-store.ts";
 import type { TickReader } from "../../core/ports/tick-reader.ts";
 import type { WebhookOutbox, WebhookRegister } from "../../core/ports/webhook-store.ts";
-import { readEpoch } from "./epoch.ts";
+import { ID_MARGIN, readEpoch } from "./epoch.ts";
 import { createIds } from "./id-blocks.ts";
 import { createLine, type Line, type Query } from "./line.ts";
 import { createAttachmentStore, createSecrets } from "./postgres-attachments.ts";
@@ -46,6 +46,8 @@ export interface PostgresStore {
   readonly outbox: WebhookOutbox;
   /** A key by its name, that all processes over this database share; made where there is none. */
   readonly secret: (name: string) => Promise<Buffer>;
+  /** Ids of messages that are given from now on are above this one, by as much as others may hold unused. */
+  moveIdsPast(messageId: number): Promise<void>;
   /** Commits something: rejects where nothing can be stored. */
   probe(): Promise<void>;
   close(): Promise<void>;
@@ -79,6 +81,9 @@ const READ_SETUP = [...SESSION_SETUP, STATEMENT_TIMEOUT];
 const FOLLOW_SETUP = [...LANE_SETUP, "set synchronous_commit = off"];
 const SEARCH_SETUP = [...SESSION_SETUP, "set statement_timeout = '1s'"];
 const MARK_SETUP = [...LANE_SETUP, STATEMENT_TIMEOUT];
+
+const MOVE_IDS =
+  "select setval('message_ids', $1::bigint + $2) from message_ids where last_value <= $1::bigint";
 
 /** Changes nothing, and is refused wherever nothing may be changed. */
 const PROBE = `with none as (update instance set epoch = epoch where false) select pg_current_xact_id()`;
@@ -120,6 +125,10 @@ export async function connectStore(options: PostgresStoreOptions): Promise<Postg
     outbox: createWebhookOutbox(outgoing.query),
     secret: createSecrets(read),
     ids,
+    async moveIdsPast(messageId) {
+      const moved = await read(MOVE_IDS, [messageId, ID_MARGIN]);
+      if (moved.length > 0) ids.forget();
+    },
     async probe() {
       await marking.query(PROBE);
     },

@@ -34,6 +34,8 @@ export interface RedisQueueOptions {
 }
 
 export interface RedisQueue extends Queue {
+  /** About the highest id of those that wait, less some thousands at most; 0 where none does. */
+  highestId(): Promise<number>;
   /** How many messages wait, in all processes' partitions; null where Redis does not answer. */
   waiting(): Promise<number | null>;
   /** Lets go of this process's partitions; what waits in them is for the others, or for the next start. */
@@ -113,6 +115,15 @@ export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
         (await redis.run(MARK, [ids, reads], [String(messageId), userId])) === 1 ? true : null,
       );
       return marked ?? false;
+    },
+    async highestId() {
+      const last = await Promise.all(
+        partitions.map(({ entries: stream }) =>
+          redis.send(stream, ["XREVRANGE", stream, "+", "-", "COUNT", "1"]),
+        ),
+      );
+      const texts = (last as [string, string[]][][]).flatMap((found) => found.map(([, fields]) => fields[1]));
+      return Math.max(0, ...texts.map((text) => entries.read(text ?? "")?.id ?? 0));
     },
     async waiting() {
       try {
