@@ -133,7 +133,7 @@ export class Apply {
       for (const reply of stretch.stored) {
         if (reply.parentId !== message.id || reply.parent === null) continue;
         const isDeleted = message.deletedAt !== null;
-        const parent = { ...reply.parent, content: previewOf(message.content), isDeleted };
+        const parent = { ...reply.parent, content: message.content, isDeleted };
         if (stretch.patch(reply.id, (known) => ({ ...known, parent }))) state.touchStretch(stretch);
       }
     }
@@ -245,8 +245,6 @@ export class Apply {
     };
   }
 }
-
-const previewOf = (content: string): string => Array.from(content.slice(0, 400)).slice(0, 200).join("");
 
 /** A conversation in which something more was said. */
 function withMessage(conversation: Conversation, message: Message, me: string): Conversation {

@@ -72,8 +72,7 @@ export class Client {
     this.#options = options;
     const url = options.url.replace(/\/+$/, "");
     const { token, user, storage = memoryStorage() } = options;
-    if (token === undefined && user === undefined)
-      throw new TypeError("A client needs a token function or a user");
+    if (token === undefined && user === undefined) throw new TypeError("Give a token or a user");
     this.#tokens = new TokenSource(token ?? openModeToken(url, user as string, options.name), () =>
       this.#identify(),
     );
@@ -210,7 +209,7 @@ export class Client {
   #entered(status: ConnectionStatus): void {
     if (status !== "live") {
       this.#outbox.live(false);
-      if (status === "waiting" || status === "idle" || status === "ended") this.#state.forgetSignals();
+      this.#state.forgetTyping();
       return;
     }
     this.#outbox.live(true);
@@ -232,8 +231,8 @@ export class Client {
 
   /** Who one is, from the token. */
   #identify(): void {
-    const { userId, name } = this.#tokens;
-    if (userId !== null && this.#state.me === null) this.#state.setMe({ userId, name });
+    const { user } = this.#tokens;
+    if (user !== null && this.#state.me?.userId !== user.userId) this.#state.setMe(user);
     if (this.#state.me !== null) this.#identified.resolve();
   }
 

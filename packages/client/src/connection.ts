@@ -114,7 +114,7 @@ export class LiveConnection {
     if (status === "idle" || status === "waiting" || status === "ended" || status === "authorizing")
       this.#letGo();
     if (event === "start" || event === "online") this.#attempt = 0;
-    if (event === "offline") this.#lost(0, "This device is offline");
+    if (event === "offline") this.#lost(0, "Offline");
     this.#enter(status);
     this.#parts.entered(status);
     this.#parts.changed();
@@ -293,7 +293,7 @@ export class LiveConnection {
       this.#renewLater(tokens.renewInMs);
     } catch (error) {
       // Otherwise the connection goes on until the server ends it.
-      if (isPassing(error)) this.#renewLater(RENEW_AGAIN_MS);
+      if (isPassing(asClientError(error))) this.#renewLater(RENEW_AGAIN_MS);
     }
   }
 

@@ -58,25 +58,21 @@ export class Conversations {
   /** Loads the first page of the inbox, unless it is there. The client does so by itself when it is started. */
   async loadInbox(): Promise<void> {
     if (this.#parts.state.store.get("inbox").status === "ready") return;
-    this.#loading ??= this.#loadFirst().finally(() => {
-      this.#loading = null;
-    });
-    await this.#loading;
+    await (this.#loading ?? this.#load(this.#loadFirst()));
   }
 
   /** The next page of the inbox. */
   async loadMore(): Promise<void> {
     const { state } = this.#parts;
-    if (this.#cursor === null || this.#loading !== null) return;
-    this.#loading = this.#loadPage({ cursor: this.#cursor })
-      .then((next) => {
-        this.#cursor = next;
-        state.setInbox({ hasMore: next !== null });
-      })
-      .finally(() => {
-        this.#loading = null;
-      });
-    await this.#loading;
+    if (this.#loading !== null) return await this.#loading;
+    if (this.#cursor === null) return;
+    const next = this.#loadPage({ cursor: this.#cursor });
+    await this.#load(
+      next.then((cursor) => {
+        this.#cursor = cursor;
+        state.setInbox({ hasMore: cursor !== null });
+      }),
+    );
   }
 
   /** The next page of those that are archived; false at their end. */
@@ -228,6 +224,14 @@ export class Conversations {
     }
   }
 
+  /** One page of the inbox at a time. */
+  #load(work: Promise<void>): Promise<void> {
+    this.#loading = work.finally(() => {
+      this.#loading = null;
+    });
+    return this.#loading;
+  }
+
   async #loadFirst(): Promise<void> {
     const { state } = this.#parts;
     const isAnew = state.store.get("inbox").status === "loading";
@@ -271,7 +275,9 @@ export class Conversations {
   #meet(item: RestConversation): Conversation {
     const { state, needPresence } = this.#parts;
     const online = item.participants.filter((one) => one.online).map(({ userId }) => String(userId));
-    const unknown = online.filter((userId) => userId !== state.userId && !state.knowsPresence(userId));
+    const unknown = online.filter(
+      (userId) => userId !== state.userId && state.presence(userId) === undefined,
+    );
     if (unknown.length > 0) needPresence(unknown);
     return this.#take(item);
   }

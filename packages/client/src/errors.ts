@@ -28,11 +28,11 @@ export class ClientError extends Error {
 }
 
 /** Whether the same request may succeed by itself later. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof ClientError && PASSING.has(error.code);
+export function isPassing(error: { readonly code: string } | null): boolean {
+  return error !== null && PASSING.has(error.code);
 }
 
-const PASSING: ReadonlySet<ClientErrorCode> = new Set([
+const PASSING: ReadonlySet<string> = new Set<ClientErrorCode>([
   "disconnected",
   "timeout",
   "network",

@@ -121,8 +121,8 @@ async function byFetch(
   }
 }
 
-const unsent = () => new ClientError("network", "The file could not be sent");
-const aborted = () => new ClientError("aborted", "The upload was aborted");
+const unsent = () => new ClientError("network", "Not sent");
+const aborted = () => new ClientError("aborted", "Aborted");
 
 function readJson(text: string): unknown {
   try {

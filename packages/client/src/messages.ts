@@ -1,5 +1,5 @@
 import type { LiveConnection } from "./connection.ts";
-import { ClientError } from "./errors.ts";
+import { ClientError, isPassing } from "./errors.ts";
 import type { Attachment, Message, Page, User } from "./model.ts";
 import type { Ack, Outbox, QueuedMessage } from "./outbox.ts";
 import { type Rest, segment } from "./rest.ts";
@@ -305,7 +305,7 @@ export class Messages {
   /** What could not be loaded while there was no connection. */
   retryFailed(): void {
     for (const stretch of [...this.#parts.state.stretches()]) {
-      if (stretch.status === "failed" && stretch.error?.code === "network") this.#again(stretch);
+      if (stretch.status === "failed" && isPassing(stretch.error)) this.#again(stretch);
     }
   }
 

@@ -27,7 +27,7 @@ export interface ParentPreview {
   readonly type: MessageType;
   readonly senderId: string;
   readonly senderName: string | null;
-  /** The first 200 characters; empty once deleted. */
+  /** At least the first 200 characters; empty once deleted. */
   readonly content: string;
   readonly isDeleted: boolean;
 }

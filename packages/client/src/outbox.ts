@@ -75,7 +75,7 @@ export class Outbox {
     const known = this.#entries.get(message.key);
     if (known !== undefined) return known.settled.promise;
     if (this.#entries.size >= MAX_QUEUED) {
-      return Promise.reject(new ClientError("full", `More than ${MAX_QUEUED} messages wait to be sent`));
+      return Promise.reject(new ClientError("full", "Too many messages wait"));
     }
     const queued = { ...message, order: this.#nextOrder(), error: null };
     const entry = this.#put(queued);
@@ -87,14 +87,20 @@ export class Outbox {
 
   /** What an earlier run has left goes before all else. Nothing is sent until this was called. */
   restore(messages: readonly QueuedMessage[]): void {
-    const later = [...this.#entries];
+    const later = new Map(this.#entries);
     this.#entries.clear();
     for (const message of messages.toSorted((a, b) => a.order - b.order)) {
+      if (later.has(message.key)) continue;
       this.#order = Math.max(this.#order, message.order);
       this.#put(message);
       this.#changed(message.conversationId);
     }
-    for (const [key, entry] of later) this.#entries.set(key, entry);
+    for (const [key, entry] of later) {
+      // Clocks go back, and a run may begin in the millisecond in which the one before has ended.
+      entry.message = { ...entry.message, order: this.#nextOrder() };
+      this.#parts.keep(entry.message);
+      this.#entries.set(key, entry);
+    }
     this.#isRestored = true;
     this.live(this.#isLive);
   }
@@ -117,7 +123,7 @@ export class Outbox {
   /** It is not to be sent any more. One that is under way may be stored all the same, and then is told. */
   discard(key: string): void {
     const entry = this.#remove(key);
-    entry?.settled.reject(new ClientError("discarded", "The message was discarded"));
+    entry?.settled.reject(new ClientError("discarded", "Discarded"));
   }
 
   /** There is a connection, or no longer one. */

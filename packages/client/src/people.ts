@@ -73,12 +73,23 @@ export class People {
 
   /** Who is here, of those one shares a conversation with. The client does so by itself when it is live. */
   async loadPresence(): Promise<void> {
+    const { state, rest } = this.#parts;
+    const before = state.presences();
+    const here = new Set<string>();
     let cursor: string | null = null;
     for (let pages = 0; pages < PRESENCE_PAGES; pages++) {
-      const page: RestPage<RestPresence> = await this.#parts.rest.get("/presence", { limit: 200, cursor });
-      for (const item of page.items) this.#here(item);
+      const page: RestPage<RestPresence> = await rest.get("/presence", { limit: 200, cursor });
+      for (const item of page.items) here.add(this.#here(item).userId);
       cursor = page.nextCursor;
-      if (cursor === null) return;
+      if (cursor === null) break;
+    }
+    // Who has left while there was no connection to be told by. What was told since is newer.
+    for (const known of before) {
+      const { userId } = known;
+      const isGone = cursor === null && !here.has(userId) && userId !== state.userId;
+      if (isGone && state.presence(userId) === known) {
+        state.setPresence({ userId, status: "offline", lastSeenAt: null });
+      }
     }
   }
 

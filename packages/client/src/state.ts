@@ -176,8 +176,12 @@ export class State {
     this.store.touch(`typing:${conversationId}`);
   }
 
-  knowsPresence(userId: string): boolean {
-    return this.#presence.has(userId);
+  presence(userId: string): Presence | undefined {
+    return this.#presence.get(userId);
+  }
+
+  presences(): readonly Presence[] {
+    return [...this.#presence.values()];
   }
 
   setPresence(presence: Presence): void {
@@ -185,12 +189,10 @@ export class State {
     this.store.touch(`presence:${presence.userId}`);
   }
 
-  /** Nothing is known of who is here and types: there is no connection to be told by. */
-  forgetSignals(): void {
+  /** Nobody types any more, as far as is known here: there is no connection to be told by. */
+  forgetTyping(): void {
     for (const conversationId of this.#typing.keys()) this.store.touch(`typing:${conversationId}`);
-    for (const userId of this.#presence.keys()) this.store.touch(`presence:${userId}`);
     this.#typing.clear();
-    this.#presence.clear();
   }
 
   /** What an earlier run has shown is shown again; it is not to be relied on. */

@@ -40,14 +40,10 @@ export class TokenSource {
     return this.#renewAt - Date.now();
   }
 
-  /** The user that the token names. */
-  get userId(): string | null {
-    return this.#token === null ? null : (claimsOf(this.#token).sub ?? null);
-  }
-
-  /** What the token calls them. */
-  get name(): string | null {
-    return this.#token === null ? null : (claimsOf(this.#token).name ?? null);
+  /** Whom the token names, and what it calls them. */
+  get user(): { readonly userId: string; readonly name: string | null } | null {
+    const { sub, name = null } = claimsOf(this.#token ?? "");
+    return sub === undefined ? null : { userId: sub, name };
   }
 
   /** The one at hand, or a first one. */
@@ -67,7 +63,7 @@ export class TokenSource {
 
   async #fetch(refused: string | null): Promise<string> {
     const token = await this.#ask(refused);
-    if (token === null) throw new ClientError("unauthenticated", "The user is signed out");
+    if (token === null) throw new ClientError("unauthenticated", "Signed out");
     if (token === refused) throw new ClientError("unauthenticated", "The token is not valid");
     this.#token = token;
     const { exp, iat } = claimsOf(token);

@@ -78,7 +78,9 @@ test("whatever the server and the network do, each message is stored once, in or
         open({ storage: memoryStorage(), cutter: cutters[i] as Cutter, sent: [], isReloaded: false }, i),
       );
       await Promise.all(desks.map(({ client }) => live(client)));
-      const { id } = await (desks[0] as Desk).client.conversations.direct(names[1] as string);
+      const maker = person(good, names[0] as string);
+      const { id } = await maker.conversations.direct(names[1] as string);
+      maker.stop();
       const look = ({ client }: Desk) => client.messages.open(id).catch(() => {});
       await Promise.all(desks.map(look));
 

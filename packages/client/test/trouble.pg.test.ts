@@ -126,6 +126,24 @@ describe("offline", () => {
     expect(alice.get(`conversation:${id}`)).toMatchObject({ unread: 2, unreadMentions: 1 });
   });
 
+  test("who has left meanwhile is not here any more, and who types does not", async () => {
+    const { alice, bob, id } = await apart("left");
+    await when(alice, "presence:left-b", ({ status }) => status === "online");
+    bob.conversations.typing(id);
+    await when(alice, `typing:${id}`, (users) => users.length === 1);
+    cutter.down(true);
+    await lost(alice);
+    expect(alice.get(`typing:${id}`)).toEqual([]);
+    bob.stop();
+    // Somebody else's word that the server knows it: it gives who comes back at once two seconds.
+    const carol = person(server, "left-c");
+    await live(carol);
+    await carol.conversations.direct("left-b");
+    await expect.poll(async () => (await carol.people.presence(["left-b"]))[0]?.status).toBe("offline");
+    cutter.down(false);
+    await when(alice, "presence:left-b", ({ status }) => status === "offline");
+  });
+
   test("what was read is told on return", async () => {
     const { alice, bob, id } = await apart("read");
     await bob.messages.send(id, "read me");
