@@ -1,7 +1,7 @@
-import { type Asked, closedLoop } from "../measure/closed-loop.ts";
+import { closedLoop } from "../measure/closed-loop.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
-import type { Durability, Running } from "../peers/peer.ts";
-import { bottleneckOf, sharesOf } from "./measured.ts";
+import type { Peer, Running } from "../peers/peer.ts";
+import { bottleneckOf, inOrder, metricsOf, sharesOf } from "./measured.ts";
 import type { Context, Metric, Sample, WorkloadName } from "./sample.ts";
 
 /** Questions under way, where nothing else is said: enough to keep a server busy. */
@@ -23,7 +23,7 @@ export async function measureAsked(
   context: Context,
   running: Pick<Running, "pid" | "directory">,
   { ask, concurrency = ASKING, metrics = {}, ...about }: Question,
-): Promise<Asked> {
+): Promise<void> {
   context.say(`${about.workload} round ${about.round + 1}: ${about.peer}, ${about.case}`);
   const usages: Usage[] = [];
   const asked = await closedLoop(ask, {
@@ -33,24 +33,34 @@ export async function measureAsked(
     onMeasure: () => usages.push(usageOf(running.pid, running.directory)),
   });
   const shares = sharesOf(usages[0]!, usages[1]!, asked.cpu);
-  const each = (share: number) => (share * asked.seconds * 1e6) / Math.max(1, asked.answered);
   const sample: Sample = {
     ...about,
-    durability: "committed" satisfies Durability,
-    metrics: {
-      per_second: asked.answered / asked.seconds,
-      server_cpu_us: each(shares.server),
-      database_cpu_us: each(shares.database),
-      server_share: shares.server,
-      database_share: shares.database,
-      generator_share: shares.generator,
-      foreign_share: Math.max(0, shares.machine - shares.server - shares.database - shares.generator),
-      ...metrics,
-    },
+    durability: "committed",
+    metrics: { ...metricsOf({ delivered: asked.answered, seconds: asked.seconds }, shares), ...metrics },
     histograms: { latency: asked.latency },
     bottleneck: bottleneckOf(shares, context.cores),
     ...(asked.errors.length > 0 && { failure: asked.errors.join("; ") }),
   };
   context.add(sample);
-  return asked;
+}
+
+/** @param isAlone whether baselines are measured beside it */
+type MeasureRound = (context: Context, peer: Peer, round: number, isAlone: boolean) => Promise<void>;
+
+/** A workload whose rounds each bring a server of their own: ours with its baselines, or several of ours without. */
+export function inRounds(measureRound: MeasureRound): {
+  run(context: Context, ours: Peer): Promise<void>;
+  compare(context: Context, ours: readonly Peer[]): Promise<void>;
+} {
+  return {
+    async run(context, ours) {
+      for (let round = 0; round < context.sizes.rounds; round++)
+        await measureRound(context, ours, round, true);
+    },
+    async compare(context, ours) {
+      for (let round = 0; round < context.sizes.rounds; round++) {
+        for (const peer of inOrder(ours, round)) await measureRound(context, peer, round, false);
+      }
+    },
+  };
 }

@@ -95,8 +95,16 @@ export function itemsOf(text: string): unknown[] {
   return (JSON.parse(text) as { data: { items: unknown[] } }).data.items;
 }
 
-/** The database of a server under measurement, for baselines that ask it without the server. */
-export async function openDatabase(running: Running, connections: number): Promise<Client[]> {
+/**
+ * The database of a server under measurement, for baselines that ask it without the server.
+ * @param plans whether each statement is planned for what it asks for: with one plan for all, a page from the depth of
+ * the longest conversation took 25 times as long
+ */
+export async function openDatabase(
+  running: Running,
+  connections: number,
+  plans: "force_custom_plan" | "force_generic_plan" = "force_custom_plan",
+): Promise<Client[]> {
   const place = join(running.directory, "postgres", "postmaster.pid");
   const host = readFileSync(place, "utf8").split("\n")[4] as string;
   const clients = Array.from(
@@ -104,5 +112,6 @@ export async function openDatabase(running: Running, connections: number): Promi
     () => new Client({ host, user: "parlance", database: "parlance", pipeline: true }),
   );
   await Promise.all(clients.map((client) => client.connect()));
+  for (const client of clients) await client.query(`set plan_cache_mode = ${plans}`);
   return clients;
 }

@@ -31,7 +31,10 @@ export function sharesOf(before: Usage, after: Usage, generatorMicroseconds: num
   };
 }
 
-function metricsOf(phase: PhaseResult, shares: Shares): Partial<Record<Metric, number>> {
+export function metricsOf(
+  phase: Pick<PhaseResult, "delivered" | "seconds">,
+  shares: Shares,
+): Partial<Record<Metric, number>> {
   const each = (share: number) => (share * phase.seconds * 1e6) / Math.max(1, phase.delivered);
   return {
     per_second: phase.delivered / phase.seconds,

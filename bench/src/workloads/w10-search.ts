@@ -1,5 +1,5 @@
 import type { Peer } from "../peers/peer.ts";
-import { measureAsked, type Question } from "./asked.ts";
+import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { ABSENT, COMMON, fillLibrary, itemsOf, openDatabase, RARE } from "./library.ts";
 import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
@@ -23,7 +23,8 @@ async function measureRound(context: Context, peer: Peer, round: number, isAlone
   await withPeer(context, peer, async (running) => {
     const library = await fillLibrary(context, running, `w10${round}`);
     const { http, me, indexSeconds } = library;
-    const clients = await openDatabase(running, 2);
+    // As the server's own connections have it.
+    const clients = await openDatabase(running, 2, "force_generic_plan");
     const questions = (spelled: (name: string) => string): Question[] =>
       SEARCHES.map(({ name, query, finds }) => ({
         ...{ workload: "W10" as const, case: spelled(name), peer: peer.name, round },
@@ -60,12 +61,4 @@ async function measureRound(context: Context, peer: Peer, round: number, isAlone
 }
 
 /** How long a search over all of one's conversations takes, alone and beside writing. */
-export async function w10Search(context: Context, ours: Peer): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) await measureRound(context, ours, round, true);
-}
-
-export async function w10Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(ours, round)) await measureRound(context, peer, round, false);
-  }
-}
+export const { run: w10Search, compare: w10Compared } = inRounds(measureRound);

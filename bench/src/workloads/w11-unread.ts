@@ -1,5 +1,5 @@
 import type { Peer } from "../peers/peer.ts";
-import { measureAsked, type Question } from "./asked.ts";
+import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { fillLibrary, itemsOf, openDatabase } from "./library.ts";
 import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
@@ -53,12 +53,4 @@ async function measureRound(context: Context, peer: Peer, round: number, isAlone
 }
 
 /** What it costs to know what is unread, and what happened last, for somebody who is in very many conversations. */
-export async function w11Unread(context: Context, ours: Peer): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) await measureRound(context, ours, round, true);
-}
-
-export async function w11Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(ours, round)) await measureRound(context, peer, round, false);
-  }
-}
+export const { run: w11Unread, compare: w11Compared } = inRounds(measureRound);

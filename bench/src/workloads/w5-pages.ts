@@ -1,6 +1,6 @@
 import { startBareRoute } from "../peers/bare-route.ts";
 import type { Peer } from "../peers/peer.ts";
-import { measureAsked, type Question } from "./asked.ts";
+import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { fillLibrary, type Library, openDatabase } from "./library.ts";
 import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
@@ -101,12 +101,4 @@ async function measureRound(context: Context, peer: Peer, round: number, isAlone
 }
 
 /** How quickly a page is there: what was said last, what was said long ago, and one's conversations. */
-export async function w5Pages(context: Context, ours: Peer): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) await measureRound(context, ours, round, true);
-}
-
-export async function w5Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(ours, round)) await measureRound(context, peer, round, false);
-  }
-}
+export const { run: w5Pages, compare: w5Compared } = inRounds(measureRound);
