@@ -162,7 +162,7 @@ export const OPTIONS = {
 
   RATE_LIMIT_MESSAGES: option(perMinute(), "30", {
     group: "Limits",
-    text: "Messages a user may send in a minute, edits and newly opened conversations among them.",
+    text: "Messages a user may send in a minute; edits, newly opened conversations and changes to groups and who is in them count as such.",
     openFallback: "off",
   }),
   RATE_LIMIT_REACTIONS: option(perMinute(), "60", {

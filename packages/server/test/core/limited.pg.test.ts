@@ -61,3 +61,25 @@ test("opening takes from it where a conversation is made, not where one is found
   expect(await node.store.users.find(["never-met"])).toEqual([]);
   expect(await door.execute(ann, opening(["bob"]))).toEqual({ ...direct, created: false });
 });
+
+test("changes to a group, of which all hear, take from it; to leave does not", async () => {
+  const conversationId = await node.open(["ann", "bob", "cyd"]);
+  const changes = [
+    { type: "update-conversation", conversationId, name: "again" },
+    { type: "add-participants", conversationId, userIds: ["never-heard-of"] },
+    { type: "remove-participant", conversationId, userId: "cyd" },
+    { type: "set-role", conversationId, userId: "bob", role: "owner" },
+  ] as const;
+  for (const change of changes) {
+    const door = limitedTo(1);
+    await door.execute(asUser("ann"), { type: "update-conversation", conversationId, name: change.type });
+    await expect(door.execute(asUser("ann"), change)).rejects.toMatchObject(limited);
+    expect((await node.store.reader.standing(conversationId, "ann"))?.participantCount).toBe(3);
+  }
+  expect(await node.store.users.find(["never-heard-of"])).toEqual([]);
+  const door = limitedTo(1);
+  await door.execute(asUser("ann"), changes[3]);
+  expect(
+    await door.execute(asUser("ann"), { type: "remove-participant", conversationId, userId: "ann" }),
+  ).toMatchObject({ changed: true });
+});

@@ -9,7 +9,7 @@ import { hideDirect } from "./set-preferences.ts";
 
 type PeopleParts = Pick<
   Parts,
-  "reader" | "writer" | "standings" | "users" | "people" | "bus" | "maxParticipants"
+  "reader" | "writer" | "standings" | "users" | "people" | "bus" | "messageLimit" | "maxParticipants"
 >;
 
 /** Those who are in already are skipped. */
@@ -26,6 +26,8 @@ export async function addParticipants(
     throw new Refusal("invalid", `a conversation has at most ${parts.maxParticipants} participants`);
   }
   const { maxParticipants } = parts;
+  // As much as a message: all hear of it, and whom it names may be made known by it.
+  await parts.messageLimit.take(caller);
   return await changeUnderPolicy(
     parts,
     conversationId,
@@ -51,7 +53,7 @@ export async function removeParticipant(
   if (userId === by) {
     const standing = await parts.standings.read(conversationId, by);
     if (standing?.kind === "direct" && standing.role !== null) return await hideDirect(parts, by, standing);
-  }
+  } else await parts.messageLimit.take(caller);
   let userRole: Role | null = null;
   return await changeUnderPolicy(
     parts,
@@ -76,6 +78,7 @@ export async function removeParticipant(
 export async function setRole(parts: PeopleParts, caller: Caller, command: SetRole): Promise<Changed> {
   const { conversationId, userId, role } = command;
   const by = actingUser(caller);
+  await parts.messageLimit.take(caller);
   return await changeUnderPolicy(parts, conversationId, by, maySetRole, (standing) => ({
     kind: "role",
     conversationId,

@@ -7,7 +7,7 @@ import { actingUser, mayUpdate } from "../policy.ts";
 import { checkFace, checkSettings } from "./settings.ts";
 
 export async function updateConversation(
-  parts: Pick<Parts, "writer" | "standings">,
+  parts: Pick<Parts, "writer" | "standings" | "messageLimit">,
   caller: Caller,
   command: UpdateConversation,
 ): Promise<Changed> {
@@ -21,6 +21,7 @@ export async function updateConversation(
     ...(settings !== undefined && { settings: checkSettings(settings) }),
   };
   if (Object.keys(given).length === 0) throw new Refusal("invalid", "Nothing to change was given");
+  await parts.messageLimit.take(caller);
   return await changeUnderPolicy(parts, conversationId, by, mayUpdate, ({ role }) => ({
     kind: "settings",
     conversationId,
