@@ -97,7 +97,7 @@ export function conversationPayload(
       max_file_size_mb: settings.maxFileSizeMb,
       allowed_file_types: settings.allowedFileTypes,
     },
-    ...(participants.length > 0 && {
+    ...((participants.length > 0 || entry === undefined) && {
       participants: participants.map(({ userId, userName, role }) => ({
         user_id: userId,
         user_name: userName,
