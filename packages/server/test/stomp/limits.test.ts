@@ -51,6 +51,20 @@ async function flood(megabytes: number): Promise<void> {
 
 const isGone = (login: string) => () => scene.broker.log.includes(`${login} is gone`);
 
+test("of who has not connected no body is kept, however it is announced; of who has, one of that size is", async () => {
+  for (const [i, head] of ["", "content-length:90000\n"].entries()) {
+    const url = `${scene.url}/stomp/0/b${i}`;
+    await post(`${url}/xhr`);
+    await send(url, `CONNECT\naccept-version:1.2\nlogin:body\n${head}\n${"x".repeat(80_000)}`);
+    expect((await post(`${url}/xhr`)).body).toContain("The body is too large");
+  }
+  const url = await openPolled("body");
+  await send(url, `SEND\ndestination:/topic/nowhere\n\n${"x".repeat(80_000)}`);
+  const polled = post(`${url}/xhr`);
+  await send(url, "\0DISCONNECT\nreceipt:bye\n\n\0");
+  expect((await polled).body).not.toContain("too large");
+});
+
 describe("who does not read", () => {
   test("a session that nobody polls keeps so much, then ends; who asks is told to come back", async () => {
     const url = await openPolled("unpolled");

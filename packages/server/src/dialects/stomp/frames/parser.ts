@@ -39,6 +39,8 @@ const UNESCAPED: ReadonlySet<string> = new Set(["CONNECT", "STOMP"]);
 export class FrameParser {
   /** Whose rules the next frame follows; those of 1.2 before anything was agreed. */
   version: StompVersion = "1.2";
+  /** Of the next frame; may change as `version` may. */
+  maxBodyBytes: number;
   readonly #limits: FrameLimits;
   #data: Buffer = EMPTY;
   #at = 0;
@@ -52,6 +54,7 @@ export class FrameParser {
 
   constructor(limits: FrameLimits) {
     this.#limits = limits;
+    this.maxBodyBytes = limits.maxBodyBytes;
   }
 
   /** Bytes added that no frame was made of yet. */
@@ -157,7 +160,7 @@ export class FrameParser {
     if (length === undefined) return null;
     if (!/^\d{1,15}$/.test(length)) throw new ProtocolError("content-length is not a number of bytes");
     const bytes = Number(length);
-    if (bytes > this.#limits.maxBodyBytes) throw new ProtocolError("The body is too large", "too_large");
+    if (bytes > this.maxBodyBytes) throw new ProtocolError("The body is too large", "too_large");
     return bytes;
   }
 
@@ -194,7 +197,7 @@ export class FrameParser {
   }
 
   #checkedLength(bytes: number): number {
-    if (bytes > this.#limits.maxBodyBytes) throw new ProtocolError("The body is too large", "too_large");
+    if (bytes > this.maxBodyBytes) throw new ProtocolError("The body is too large", "too_large");
     return bytes;
   }
 

@@ -78,8 +78,9 @@ test("who was silent while the process stood still is not blamed for it", () => 
   expect(pulse.visit(82_000)).toBe("silent");
 });
 
-test("who promises none is asked, and gone when it does not answer", () => {
+test.each([null, 999_999_999])("who promises %o is asked, and gone when it does not answer", (expected) => {
   const pulse = new Pulse(2_000, 25_000, 0);
+  pulse.agree({ send: null, expect: expected });
   expect(visits(pulse, 2_000, 100_000, () => {})).toEqual([
     [26_000, "ping"],
     [52_000, "ping"],

@@ -31,7 +31,7 @@ const PATIENCE = 2;
 /** One connection's beats, looked at whenever it is visited; times in milliseconds of one clock. */
 export class Pulse {
   readonly #visitMs: number;
-  /** For clients that promise nothing: how often the transport is asked for a sign of life. */
+  /** For clients that promise nothing, or less: how often the transport is asked for a sign of life. */
   readonly #pingMs: number;
   #agreed = NO_HEART_BEATS;
   #heardAt: number;
@@ -65,9 +65,10 @@ export class Pulse {
     this.#visitedAt = now;
     if (late > this.#visitMs) this.#heardAt += late;
     const silence = now - this.#heardAt;
-    if (silence > PATIENCE * (expect ?? this.#pingMs) + this.#visitMs) return "silent";
+    const isAsked = expect === null || expect > this.#pingMs;
+    if (silence > PATIENCE * (isAsked ? this.#pingMs : expect) + this.#visitMs) return "silent";
     if (send !== null && now - this.#wroteAt + this.#visitMs > send) return "beat";
-    if (expect === null && now - this.#pingedAt >= this.#pingMs) {
+    if (isAsked && now - this.#pingedAt >= this.#pingMs) {
       this.#pingedAt = now;
       return "ping";
     }

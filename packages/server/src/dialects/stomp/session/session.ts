@@ -28,6 +28,8 @@ export interface SessionParts {
 
 /** Bytes read ahead while a frame is being worked on; then the client waits. */
 const MAX_READ_AHEAD_BYTES = 64 * 1024;
+/** CONNECT has no body: of somebody of whom nothing is known yet no more is kept. */
+const MAX_BODY_BEFORE_CONNECT = 1_024;
 const HEART_BEAT: Readonly<Record<Spelling, Buffer>> = {
   plain: Buffer.from(spell("plain", "\n")),
   json: Buffer.from(spell("json", "\n")),
@@ -72,6 +74,7 @@ export class StompSession implements TransportEvents, Visited {
     this.#now = now;
     this.#gone = gone;
     this.#parser = new FrameParser(limits);
+    this.#parser.maxBodyBytes = MAX_BODY_BEFORE_CONNECT;
     this.#pulse = new Pulse(visitMs(limits), limits.pingMs, this.#openedAt);
   }
 
@@ -183,6 +186,7 @@ export class StompSession implements TransportEvents, Visited {
   connected(client: StompClient, version: StompVersion, beats: HeartBeats): void {
     this.client = client;
     this.#parser.version = version;
+    this.#parser.maxBodyBytes = this.limits.maxBodyBytes;
     this.#pulse.agree(beats);
     const { heartBeatMs } = this.limits;
     const heartBeat: HeaderList = version === "1.0" ? [] : [["heart-beat", `${heartBeatMs},${heartBeatMs}`]];
