@@ -1,5 +1,11 @@
 import { rm } from "node:fs/promises";
-import { type IncomingMessage, request as openRequest, type Server, type ServerResponse } from "node:http";
+import {
+  Agent,
+  type IncomingMessage,
+  request as openRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { pathOf, queryOf } from "./scopes.ts";
@@ -44,6 +50,8 @@ export function ownerOf(session: string, count: number): number {
 
 export function createSticky({ index, count, socketOf }: Place): Sticky {
   const kinds: SessionOf[] = [];
+  // Kept open, so that an answer to what was not read to its end arrives: after a connection's last one it would not.
+  const agent = new Agent({ keepAlive: true });
 
   /** Null: ours, or anybody's. */
   const ownerPath = ({ url }: IncomingMessage): string | null => {
@@ -80,7 +88,7 @@ export function createSticky({ index, count, socketOf }: Place): Sticky {
         path: url,
         headers: withoutHop(headersOf(request)),
         setHost: false,
-        agent: false,
+        agent,
       });
       outgoing.on("response", (answer) => {
         response.writeHead(answer.statusCode as number, withoutHop(answer.rawHeaders));
