@@ -35,7 +35,10 @@ export interface Redis {
    * @param key every key and channel of the command lies in its slot
    */
   send(key: string, args: readonly Argument[], options?: SendOptions): Promise<unknown>;
-  /** Runs a script; all keys lie in one slot. */
+  /**
+   * Runs a script; all keys lie in one slot. Calls whose first key begins with the same hash tag, or on one server all,
+   * take effect in the order in which they were made, unless somebody flushes scripts meanwhile.
+   */
   run(
     script: Script,
     keys: readonly [string, ...string[]],
@@ -60,10 +63,13 @@ const ANSWER_MS = 2_000;
  */
 export function openRedis(address: RedisAddress, purpose: string, log: Log): Redis {
   const listeners: ((up: boolean) => void)[] = [];
+  /** Scripts that their server has, by their hash and where they ran. */
+  const loaded = new Set<string>();
   const connection = keepConnected(address, purpose, log, {
     changed: (up) => {
       for (const listener of listeners) listener(up);
     },
+    ready: () => loaded.clear(),
   });
   const isUp = (): boolean => connection.client() !== null;
 
@@ -90,6 +96,14 @@ export function openRedis(address: RedisAddress, purpose: string, log: Log): Red
     send,
     async run({ source, hash }, keys, args, options) {
       const rest = [String(keys.length), ...keys, ...args];
+      // Whole until it was run once: a call that has to be sent again because the server does not know the script
+      // would be overtaken by those sent behind it.
+      const place = hash + placeOf(keys[0]);
+      if (!loaded.has(place)) {
+        const answer = await send(keys[0], ["EVAL", source, ...rest], options);
+        loaded.add(place);
+        return answer;
+      }
       try {
         return await send(keys[0], ["EVALSHA", hash, ...rest], options);
       } catch (error) {
@@ -114,6 +128,11 @@ export function openRedis(address: RedisAddress, purpose: string, log: Log): Red
     },
     close: connection.close,
   };
+}
+
+/** The hash tag that a key begins with: all that has it lies on one server of a cluster. */
+function placeOf(key: string): string {
+  return key.startsWith("{") ? key.slice(0, key.indexOf("}")) : "";
 }
 
 /** What Redis itself answered: it did not do what it was asked. */

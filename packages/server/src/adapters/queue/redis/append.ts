@@ -108,9 +108,9 @@ export function createAppend({ redis, partitions, entries, reader, maxWaiting }:
     if (stored?.id === draft.id) return { id: draft.id, duplicate: false };
     if (stored !== undefined) {
       if (answer === 1) {
-        const { ids, keys } = partition;
-        // It is stored already, and would be dropped when its turn comes: this only saves the way.
-        redis.run(WITHDRAW, [partition.entries, ids, keys], [String(draft.id), keyOf(draft)]).catch(() => {});
+        const places = [partition.entries, partition.ids, partition.keys, partition.dead] as const;
+        // When its turn comes it would be dropped, or kept as one that cannot be stored.
+        redis.run(WITHDRAW, places, [String(draft.id), keyOf(draft), entries.write(draft)]).catch(() => {});
       }
       return repeatOf(stored.id, stored.contentHash, draft);
     }

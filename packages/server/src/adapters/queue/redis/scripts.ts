@@ -26,11 +26,17 @@ end
 return answers`);
 
 /**
- * Takes one message out again whose key turned out to be stored. Keys: entries, ids, keys. Arguments: its id, its key.
+ * Takes one message out again whose key turned out to be stored, from those that cannot be stored too if it has just come
+ * there. Keys: entries, ids, keys, dead. Arguments: its id, its key, its text.
  */
 export const WITHDRAW = script(`
 local entry = redis.call('HGET', KEYS[2], ARGV[1])
-if not entry then return 0 end
+if not entry then
+  for _, one in ipairs(redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 100)) do
+    if one[2][2] == ARGV[3] then return redis.call('XDEL', KEYS[4], one[1]) end
+  end
+  return 0
+end
 redis.call('XDEL', KEYS[1], entry)
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('HDEL', KEYS[3], ARGV[2])
