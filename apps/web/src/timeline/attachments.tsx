@@ -1,6 +1,6 @@
 import type { Attachment, Message } from "@parlance/client";
-import { useClient } from "@parlance/client/react";
-import { useState } from "react";
+import { useClient, useConnection } from "@parlance/client/react";
+import { useEffect, useState } from "react";
 import { Icon } from "../design/icon.tsx";
 import { formatBytes } from "../design/time.ts";
 import styles from "./attachments.module.css";
@@ -44,22 +44,33 @@ export function Attachments({ message, onOpenImage }: AttachmentsProps) {
   );
 }
 
+/** A picture that does not come is asked for again: after a pause, and with the next connection. */
+const TRIES = 3;
+const PAUSE_MS = 1_500;
+
 /** Its place is as large as it will be before it is there, so that nothing jumps. */
 function Picture({ attachment, onOpen }: { readonly attachment: Attachment; readonly onOpen: () => void }) {
   const { files } = useClient();
-  const [isBroken, setBroken] = useState(false);
+  const isLive = useConnection().status === "live";
+  const [tries, setTries] = useState(0);
   const { width, height, fileName, hasThumbnail } = attachment;
   const scale = Math.min(1, MAX_WIDTH / (width ?? 1), MAX_HEIGHT / (height ?? 1));
   const size = { width: Math.round((width ?? 1) * scale), height: Math.round((height ?? 1) * scale) };
-  if (isBroken) return <FileLink attachment={attachment} />;
+
+  useEffect(() => {
+    if (isLive) setTries(0);
+  }, [isLive]);
+
+  if (tries === TRIES) return <FileLink attachment={attachment} />;
   return (
     <button type="button" className={styles.picture} onClick={onOpen} aria-label={`Open ${fileName}`}>
       <img
+        key={`${isLive} ${tries}`}
         src={files.url(attachment, hasThumbnail ? "thumbnail" : "file")}
         alt={fileName}
         {...size}
         loading="lazy"
-        onError={() => setBroken(true)}
+        onError={() => setTimeout(() => setTries(tries + 1), PAUSE_MS)}
       />
     </button>
   );
