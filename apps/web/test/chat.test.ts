@@ -77,7 +77,10 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await message(ben, "one").hover();
     await message(ben, "one").getByRole("button", { name: "React with 👍" }).click();
     await message(ada, "one").getByRole("button", { name: "👍, 1" }).click();
-    await message(ben, "one").getByRole("button", { name: "👍, 2" }).hover();
+    const both = message(ben, "one").getByRole("button", { name: "👍, 2" });
+    await both.waitFor();
+    await ben.mouse.move(0, 0);
+    await both.hover();
     await message(ben, "one").getByTitle("Ben Okri, Ada Byron").waitFor();
 
     await message(ben, "two").hover();

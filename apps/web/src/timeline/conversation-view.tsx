@@ -1,5 +1,13 @@
-import { type Conversation, otherOf, type Presence, titleOf } from "@parlance/client";
-import { useClient, useConversation, useInbox, useMe, usePresence, useTopic } from "@parlance/client/react";
+import { type ClientError, type Conversation, otherOf, type Presence, titleOf } from "@parlance/client";
+import {
+  useClient,
+  useConnection,
+  useConversation,
+  useInbox,
+  useMe,
+  usePresence,
+  useTopic,
+} from "@parlance/client/react";
 import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
@@ -16,19 +24,24 @@ import { TypingLine } from "./typing-line.tsx";
 import { useActions } from "./use-actions.tsx";
 import { useNames } from "./use-names.ts";
 
+/** Why a conversation cannot be had, rather than not now. */
+const NOT_MINE: ReadonlySet<string> = new Set(["not_participant", "not_found", "forbidden", "invalid"]);
+
 /** One conversation: what was said in it, and where one says more. */
 export function ConversationView({ id }: { readonly id: string }) {
   const client = useClient();
   const conversation = useConversation(id);
   const inbox = useInbox();
+  const isLive = useConnection().status === "live";
   const [isUnknown, setUnknown] = useState(false);
 
   // One that is not in the list, such as by a link or behind its first page.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked again with the next connection
   useEffect(() => {
     setUnknown(false);
     if (conversation !== null || inbox.status === "loading" || inbox.status === "empty") return;
-    client.conversations.load(id).catch(() => setUnknown(true));
-  }, [client, id, conversation, inbox.status]);
+    client.conversations.load(id).catch(({ code }: ClientError) => setUnknown(NOT_MINE.has(code)));
+  }, [client, id, conversation, inbox.status, isLive]);
 
   if (conversation !== null) return <Opened conversation={conversation} />;
   return isUnknown ? <Gone id={id} /> : <div className={styles.view} />;

@@ -35,6 +35,7 @@ const END_PX = 80;
 const MORE_PX = 1_500;
 const LIT_MS = 2_500;
 const READ_PAUSE_MS = 250;
+const TELL_AGAIN_MS = 3_000;
 
 /**
  * A stretch of messages of which only those in sight are in the page. It stays where it is when others are added
@@ -232,16 +233,18 @@ function useRead({ id, unread, seq }: Conversation, lastInSight: (() => Message 
   const { conversations } = useClient();
   const look = useRef(lastInSight);
   look.current = lastInSight;
-  const told = useRef("");
+  const told = useRef({ id: "", unread: 0, at: 0 });
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: looked at again with everything that comes
   useEffect(() => {
     if (unread === 0 || look.current === null) return;
     const read = (): void => {
       const seen = document.hasFocus() && !document.hidden ? (look.current?.() ?? null) : null;
-      // Each once: who has scrolled up leaves unread what is below.
-      if (seen === null || told.current === `${seen.id} ${unread}`) return;
-      told.current = `${seen.id} ${unread}`;
+      if (seen === null) return;
+      // Who has scrolled up leaves unread what is below: it is not said over and over, and again in case it was lost.
+      const isSame = told.current.id === seen.id && told.current.unread === unread;
+      if (isSame && Date.now() - told.current.at < TELL_AGAIN_MS) return;
+      told.current = { id: seen.id, unread, at: Date.now() };
       conversations.markRead(id, seen.id);
     };
     const timer = setInterval(read, READ_PAUSE_MS);
