@@ -335,8 +335,9 @@ export class Messages {
 
   async #replace(stretch: Stretch, place: { readonly around?: string }): Promise<void> {
     await this.#load(stretch, async () => {
+      const turn = ++stretch.turn;
       const { messages, ...more } = await this.#history(stretch.conversationId, place);
-      stretch.replace(messages, more);
+      if (stretch.turn === turn) stretch.replace(messages, more);
     });
   }
 

@@ -227,13 +227,9 @@ export class State {
   }
 
   #readTimeline(topic: Topic, id: string): Timeline {
-    const stretch = this.#stretches.get(topic);
-    if (stretch !== undefined) {
-      return stretch.snapshot(this.#parts.pending(stretch.conversationId, stretch.rootId));
-    }
     const isThread = topic.startsWith("thread:");
-    const empty = new Stretch(isThread ? "" : id, isThread ? id : null, 0);
-    return empty.snapshot(isThread ? [] : this.#parts.pending(id, null));
+    const stretch = this.#stretches.get(topic) ?? new Stretch(isThread ? "" : id, isThread ? id : null, 0);
+    return stretch.snapshot(this.#parts.pending(stretch.conversationId, stretch.rootId));
   }
 
   #readInbox(): Inbox {

@@ -24,6 +24,8 @@ export class Stretch {
   root: Message | null = null;
   /** A page that is on its way. */
   underWay: Promise<void> | null = null;
+  /** Rises when it becomes another: what was asked for before is not put in. */
+  turn = 0;
   /** What was told while a page was on its way, which may not have it. */
   #early: Message[] = [];
 
@@ -62,6 +64,7 @@ export class Stretch {
     messages: readonly Message[],
     more: { readonly hasOlder: boolean; readonly hasNewer: boolean },
   ): void {
+    this.turn++;
     this.#own([]);
     this.#ids.clear();
     this.gaps = [];
