@@ -86,6 +86,7 @@ describe.skipIf(chromiumPath === null)("what people write", () => {
       .toBe(2);
     await say(page, "with files");
     await message(page, "with files").getByRole("link").first().waitFor();
+    await message(page, "with files").getByRole("img", { name: "Sent" }).waitFor();
     await message(page, "with files").focus();
     await page.keyboard.press("t");
     const thread = page.getByRole("complementary", { name: "Thread" });
