@@ -158,6 +158,21 @@ describeWithRedis("two servers over one PostgreSQL and one Redis", () => {
     await Promise.all([listener.close(), speaker.close()]);
   });
 
+  test("workers of one machine are processes like any other", async () => {
+    const crew = await scene.start({ SWEEP_SECONDS, REDIS_URL: redis.url, WORKERS: "2" });
+    const speaker = await connect(one, { user: "crew-ann" });
+    const conversation = await openConversation(speaker, ["crew-bob"]);
+    const listeners = await Promise.all(Array.from({ length: 4 }, () => connect(crew, { user: "crew-bob" })));
+    for (let i = 0; i < 10; i++) await say(speaker, conversation, String(i));
+    for (const listener of listeners) {
+      await listener.until(says("9"), "the last");
+      const contents = listener.all("message.receive").map(({ content }) => content);
+      expect(contents).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
+    }
+    await Promise.all([speaker, ...listeners].map((client) => client.close()));
+    expect(await crew.stop()).toMatchObject({ code: 0 });
+  });
+
   test("without Redis messages are a sweep late; when it is back they are not", async () => {
     const env = { SWEEP_SECONDS: "1", REDIS_URL: redis.url };
     const [left, right] = await Promise.all([scene.start(env), scene.start(env)]);
