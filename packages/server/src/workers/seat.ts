@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../http/sticky.ts";
 import { ipcPort, type Listening, type Seating } from "./ipc.ts";
@@ -31,6 +32,10 @@ export async function takeSeat(): Promise<Seat> {
   );
   const seating = (await peer.call("sit")) as Seating;
   const { index, count, socketDirectory, postgres } = seating;
+  process.on("exit", () => {
+    // The primary was killed: nobody else will.
+    if (!worker.isConnected()) rmSync(socketDirectory, { recursive: true, force: true });
+  });
   return {
     ...membership,
     place: { index, count, socketOf: (i) => join(socketDirectory, `${i}.sock`) },
