@@ -87,8 +87,8 @@ describe.skipIf(chromiumPath === null)("what people write", () => {
     await say(page, "with files");
     await message(page, "with files").getByRole("link").first().waitFor();
     await message(page, "with files").getByRole("img", { name: "Sent" }).waitFor();
-    await message(page, "with files").focus();
-    await page.keyboard.press("t");
+    await message(page, "with files").hover();
+    await message(page, "with files").getByRole("button", { name: "Open thread (T)" }).click();
     const thread = page.getByRole("complementary", { name: "Thread" });
     await thread.getByRole("textbox").fill(FIRST);
     await thread.getByRole("textbox").press("Enter");
