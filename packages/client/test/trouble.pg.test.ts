@@ -389,7 +389,7 @@ describe("closed by the server", () => {
     );
     await between.close();
     await strict.stop();
-  });
+  }, 90_000);
 
   test("1012, a restart: comes back and goes on", async () => {
     let restarted = await scene.start();
