@@ -250,8 +250,10 @@ test("a device that was refreshed and no longer is counts as gone since then, al
   await eventually(() => told.at(-1)).toMatchObject({ userId: "lea", status: "offline" });
   const { lastSeenAt } = told.at(-1) as { lastSeenAt: number };
   expect(Math.abs(lastSeenAt - lastAt)).toBeLessThan(500);
-  presence.refresh("lea", "l1");
-  await eventually(() => told.at(-1)).toMatchObject({ userId: "lea", status: "online" });
+  await eventually(() => {
+    presence.refresh("lea", "l1");
+    return told.at(-1);
+  }).toMatchObject({ userId: "lea", status: "online" });
   for (const _ of upTo(6)) {
     await pause(500);
     presence.refresh("lea", "l1");
