@@ -101,7 +101,12 @@ export const chatClient = (serverUrl: string): string => `(token, log) => new Pr
   const console = { log };
   ${PRINTED.replace("'/ws/chat'", `'${serverUrl}/ws/chat'`)}
   const chat = new (class extends ChatClient {
-    onConnected() { super.onConnected(); resolve(chat); }
+    onConnected() {
+      super.onConnected();
+      // Over plain HTTP its subscriptions are still on their way: the receipt of one more says that they have arrived.
+      this.stompClient.onreceipt = () => resolve(chat);
+      this.stompClient.subscribe('/user/queue/chat/errors', () => {}, { receipt: 'subscribed' });
+    }
     onError(error) { reject(new Error(error.headers?.message ?? "the connection was lost")); }
   })(token);
   chat.connect();
