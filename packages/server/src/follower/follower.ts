@@ -33,8 +33,8 @@ const POLL_MS = 250;
 const IDLE_MS = 1_500;
 /** So long after a process was killed another goes on. */
 const LEASE_MS = 5_000;
-/** In one transaction: large enough to be cheap, small enough to be repeated. */
-const MAX_TICKS = 1_000;
+/** In one round: large enough to be cheap, small enough to hold up nobody, for words are made on the event loop. */
+const MAX_TICKS = 128;
 /** While the writer has all it can do the follower works a twentieth of the time, while it writes at all a third. */
 const REST_WHEN_BUSY = 19;
 const REST_WHEN_WRITING = 2;
