@@ -63,15 +63,12 @@ export class Messages {
 
   readonly #ofRest = (message: RestMessage): Message => messageOfRest(message, this.#parts.state.userId);
 
-  /** Loads the newest page, unless the live end is there already. */
+  /** Loads the newest page, unless the live end is there already; so it leads back from wherever a jump has led. */
   async open(conversationId: string): Promise<void> {
     const stretch = this.#parts.state.stretch(conversationId);
     if (stretch.status === "ready" && !stretch.hasNewer) return;
     await this.#replace(stretch, {});
   }
-
-  /** Back to the live end, from wherever a jump has led. */
-  latest = (conversationId: string): Promise<void> => this.open(conversationId);
 
   /** Loads what was around a message, unless it is there. */
   async jump(conversationId: string, messageId: string): Promise<void> {

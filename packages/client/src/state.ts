@@ -241,8 +241,9 @@ export class State {
       if (conversation.archived) archived.push(conversation);
       else if (!conversation.hidden) {
         listed.push(conversation);
-        if (!conversation.muted) unread += conversation.unread;
-        if (!conversation.muted) unreadMentions += conversation.unreadMentions;
+        if (conversation.muted) continue;
+        unread += conversation.unread;
+        unreadMentions += conversation.unreadMentions;
       }
     }
     this.#ids = sorted(listed, this.#ids);

@@ -19,8 +19,6 @@ export class Stretch {
   hasOlder = false;
   hasNewer = false;
   gaps: readonly Gap[] = [];
-  /** Of a thread: where its next page begins. */
-  cursor: string | null = null;
   root: Message | null = null;
   /** A page that is on its way. */
   underWay: Promise<void> | null = null;
@@ -93,11 +91,6 @@ export class Stretch {
     this.hasNewer = hasNewer;
     this.#dropOldest(this.#limit);
     this.#takeEarly();
-  }
-
-  /** A page from the midst of it: what was missing is put in. */
-  fill(messages: readonly Message[]): void {
-    for (const message of messages) this.put(message);
   }
 
   /** A message that is told now. Whether anything has changed. */

@@ -14,7 +14,7 @@ async function sizeOf(entry: string): Promise<number> {
 }
 
 test.each([
-  ["client", 15_100],
+  ["client", 15_050],
   ["offline", 1_000],
   ["storage", 1_000],
   ["react", 1_000],

@@ -163,7 +163,7 @@ export function MessageList({
   }
 
   async function toEnd(): Promise<void> {
-    if (hasNewer && !inThread) await client.messages.latest(conversation.id);
+    if (hasNewer && !inThread) await client.messages.open(conversation.id);
     requestAnimationFrame(() => virtual.scrollToEnd());
   }
 

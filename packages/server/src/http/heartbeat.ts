@@ -9,7 +9,7 @@ export interface Heartbeat {
   stop(): void;
 }
 
-/** A turn is no shorter: each wakes the process, and 50 a second took a tenth of a core at rest. */
+/** A turn is no shorter, for each wakes the process. */
 const TURN_MS = 100;
 const MOST_TURNS = 50;
 
