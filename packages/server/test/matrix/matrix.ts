@@ -29,12 +29,12 @@ function keeper() {
 
 /** Edits and deletes by the author, which not every dialect has words for. */
 async function change(author: TestClient, event: "message.edit" | "message.delete", of: number, id: number) {
-  const { event: answer } = await author.ask(event, {
+  const answer = await author.ask(event, {
     conversation_id: spellPrefixed("conversation", of),
     message_id: spellPrefixed("message", id),
     ...(event === "message.edit" && { content: EDITED }),
   });
-  expect(answer).toBe("ok");
+  expect(answer).toMatchObject({ event: "ok" });
 }
 
 /** The servers that a matrix is run over, which are to be one system. */
@@ -138,6 +138,8 @@ export function matrix(name: string, open: () => Promise<MatrixScene>): void {
         const author = open.keep(await connect(server, { user: speaker }));
         const sent: number[] = [];
         for (const [i, text] of TEXTS.entries()) sent.push(await from.send(conversation, text, `k${i}`));
+        // What was queued is acknowledged before it is stored.
+        await expect.poll(() => at.history(conversation), PATIENCE).toHaveLength(sent.length);
         await change(author, "message.edit", conversation, sent[1] as number);
         await change(author, "message.delete", conversation, sent[0] as number);
         expect(await at.history(conversation)).toMatchObject([
