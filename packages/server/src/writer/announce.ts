@@ -7,12 +7,15 @@ import type {
 } from "@parlance/protocol/events.ts";
 import type { Message } from "@parlance/protocol/model.ts";
 import type { Bus, News } from "../core/ports/bus.ts";
-import type { Appended, Change, Changed } from "../core/ports/message-log.ts";
+import type { Change, Changed } from "../core/ports/message-log.ts";
 import type { ChangeEntry, DraftEntry } from "./entry.ts";
 
 /** Tells the bus what a committed batch did: events by conversation, in order of their ticks. */
 export interface Announce {
-  stored(drafts: readonly { readonly entry: DraftEntry; readonly seq: number }[], appended: Appended): void;
+  stored(
+    drafts: readonly { readonly entry: DraftEntry; readonly seq: number; readonly at: number }[],
+    xid: number,
+  ): void;
   changed(entries: readonly ChangeEntry[], changed: Changed): void;
 }
 
@@ -29,9 +32,9 @@ export function createAnnounce(bus: Bus, onMoved: () => void): Announce {
   };
 
   return {
-    stored(drafts, { xid, at }) {
+    stored(drafts, xid) {
       const byConversation = new Map<number, Event[]>();
-      for (const { entry, seq } of drafts) gather(byConversation, storedEvent(entry, seq, xid, at));
+      for (const { entry, seq, at } of drafts) gather(byConversation, storedEvent(entry, seq, xid, at));
       publish(byConversation, []);
     },
     changed(entries, { xid, outcomes }) {

@@ -122,14 +122,14 @@ export class Lane {
 
   #settleDrafts(entries: readonly DraftEntry[], appended: Appended): readonly DraftEntry[] {
     const held: DraftEntry[] = [];
-    const stored: { entry: DraftEntry; seq: number }[] = [];
+    const stored: { entry: DraftEntry; seq: number; at: number }[] = [];
     for (const [i, entry] of entries.entries()) {
       const outcome = appended.outcomes[i] as AppendOutcome;
-      if (outcome.kind === "stored") stored.push({ entry, seq: outcome.seq });
+      if (outcome.kind === "stored") stored.push({ entry, seq: outcome.seq, at: outcome.at });
       else if (outcome.kind === "held") held.push(entry);
-      settleDraft(entry, outcome, appended.at);
+      settleDraft(entry, outcome);
     }
-    this.#tell(() => this.#options.announce.stored(stored, appended));
+    this.#tell(() => this.#options.announce.stored(stored, appended.xid));
     for (const entry of held) entry.skips++;
     return held;
   }
@@ -238,11 +238,17 @@ function halves<T>(entries: readonly T[]): [readonly T[], readonly T[]] {
   return [entries.slice(0, middle), entries.slice(middle)];
 }
 
-function settleDraft(entry: DraftEntry, outcome: AppendOutcome, at: number): void {
+function settleDraft(entry: DraftEntry, outcome: AppendOutcome): void {
   const { conversationId } = entry;
   switch (outcome.kind) {
     case "stored":
-      entry.resolve({ conversationId, id: entry.draft.id, seq: outcome.seq, at, duplicate: false });
+      entry.resolve({
+        conversationId,
+        id: entry.draft.id,
+        seq: outcome.seq,
+        at: outcome.at,
+        duplicate: false,
+      });
       break;
     case "repeat":
       // The same id is this very draft, stored by a try whose answer was lost: not a duplicate to its sender.

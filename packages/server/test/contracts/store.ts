@@ -96,7 +96,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
           await draft({ content: "NULL", senderId: "bob", type: "image" }),
           await draft({ content: "{}", idempotencyKey: 'a"b\\c,{}', contentHash: 0 }),
         ];
-        expect(await append(...drafts)).toEqual([2, 3, 4].map((seq) => ({ kind: "stored", seq })));
+        expect(await append(...drafts)).toMatchObject([2, 3, 4].map((seq) => ({ kind: "stored", seq })));
         const wish = { conversationId, beforeSeq: null, fromSeq: 0, limit: 10 };
         const messages = (await scene.reader.history(wish)).toReversed();
         for (const [i, { contentHash: _hash, senderName: _name, ...stored }] of drafts.entries()) {
@@ -114,12 +114,54 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
       });
 
       test("one transaction's messages have its number and its time", async () => {
-        const { xid, at } = await log.append([await draft(), await draft()], { wait: false, recheck: false });
+        const given = [await draft(), await draft()];
+        const { xid, outcomes } = await log.append(given, { wait: false, recheck: false });
         const [clock] = await scene.ticks.clocks([conversationId]);
         expect(clock).toMatchObject({ clock: 3, movedXid: xid });
-        const [message] = await scene.ticks.newMessages(conversationId, ...stretch);
-        expect(message?.createdAt).toBe(at);
-        expect(Math.abs(at - Date.now())).toBeLessThan(60_000);
+        const [at, other] = (await scene.ticks.newMessages(conversationId, ...stretch)).map(
+          ({ createdAt }) => createdAt,
+        );
+        expect(other).toBe(at);
+        expect(outcomes).toMatchObject([{ at }, { at }]);
+        expect(Math.abs((at as number) - Date.now())).toBeLessThan(60_000);
+      });
+
+      test("what was accepted before it is stored has that time, but never an older one than what is before it", async () => {
+        const second = await openGroup(["ann"]);
+        const begun = Date.now();
+        const hour = 3_600_000;
+        // The store's own clock, for one that says what its groups' beginnings were.
+        const [opened] = await append(await draft({ conversationId: second }));
+        const now = opened?.kind === "stored" ? opened.at : 0;
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        const outcomes = await append(
+          await draft({ acceptedAt: now - hour }),
+          await draft({ conversationId: second, acceptedAt: now + 7 }),
+          await draft({ acceptedAt: now + 9 }),
+          await draft({ acceptedAt: now + 8, mentions: ["bob"] }),
+          await draft({ conversationId: second, acceptedAt: now + hour }),
+          await draft(),
+          await draft({ acceptedAt: now + 10 }),
+        );
+        const times = outcomes.map((outcome) => (outcome.kind === "stored" ? outcome.at - now : null));
+        const [late = 0] = times.slice(-1);
+        expect(late).toBeGreaterThanOrEqual(30);
+        expect(late).toBeLessThan(Date.now() - begun + 1_000);
+        // Not before its conversation began.
+        expect(times[0]).toBeLessThanOrEqual(0);
+        expect(times[0]).toBeGreaterThan(-60_000);
+        expect(times.slice(1)).toEqual([7, 9, 9, late, late, late]);
+        for (const [of, kept] of [
+          [conversationId, [0, 2, 3, 5, 6]],
+          [second, [1, 4]],
+        ] as const) {
+          const stored = (await scene.ticks.newMessages(of, ...stretch)).map(({ createdAt }) => createdAt);
+          expect(stored.slice(-kept.length)).toEqual(kept.map((i) => (times[i] as number) + now));
+          const [entry] = await scene.reader.entries("ann", [of]);
+          expect(entry?.lastMessageAt).toBe(stored.at(-1));
+        }
+        const [alone] = await append(await draft({ acceptedAt: now }));
+        expect(alone).toMatchObject({ kind: "stored", at: now + (late as number) });
       });
 
       test("several conversations in one batch each have their own clock", async () => {
@@ -127,7 +169,9 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
         const drafts = await Promise.all(
           upTo(6).map((i) => draft({ conversationId: i % 2 === 0 ? second : conversationId })),
         );
-        expect(await append(...drafts)).toEqual([2, 2, 3, 3, 4, 4].map((seq) => ({ kind: "stored", seq })));
+        expect(await append(...drafts)).toMatchObject(
+          [2, 2, 3, 3, 4, 4].map((seq) => ({ kind: "stored", seq })),
+        );
       });
 
       test("a stranger, one who left, and a conversation that is not there are refused and use up no tick", async () => {
@@ -139,7 +183,7 @@ export function storeContract(name: string, open: () => Promise<StoreScene>): vo
             await draft({ conversationId: 2 ** 50 }),
             await draft(),
           ),
-        ).toEqual([
+        ).toMatchObject([
           { kind: "not_participant" },
           { kind: "not_participant" },
           { kind: "not_participant" },

@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { readId, spellUuid } from "@parlance/protocol/ids.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { upTo } from "../support/node.ts";
 import { withClient } from "../support/postgres.ts";
 import { describeWithRedis, startRedis, type TestRedis } from "../support/redis.ts";
 import { MAIN, openScene, type Scene, type ServerProcess } from "../support/server.ts";
+import { connect, say } from "../support/socket.ts";
 
 const PATH = "/api/v1/messages";
 
@@ -93,6 +95,50 @@ describeWithRedis("the queue dialect on two processes", () => {
       .toEqual([true, false]);
   });
 
+  test("a message's time is when it was accepted, in every dialect, live and read", async () => {
+    const people = pair();
+    await post(one, people, "first");
+    await total(people, 1);
+    const reader = await connect(other, { user: people[1] });
+    let accepted = Number.NaN;
+    const posted = Date.now();
+    await conversationsHeld(async () => {
+      await post(one, people, "early");
+      accepted = Date.now();
+      // So that being stored is another time.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    });
+    const heard = await reader.until(({ payload }) => payload.content === "early", "the message");
+    const { created_at, conversation_id } = heard.payload;
+    expect(created_at).toBeGreaterThanOrEqual(posted);
+    expect(created_at).toBeLessThanOrEqual(accepted);
+
+    const id = readId("conversation", conversation_id) as number;
+    const { token } = (await other.request("/api/dev/token", { body: { user: people[1] } })).body;
+    const ask = async (path: string) =>
+      (await other.request(path, { headers: { authorization: `Bearer ${token}` } })).body;
+    const read = {
+      queue: (await page(other, people)).data[0].timestamp,
+      socketio: (await ask(`/messages/${spellUuid("conversation", id)}`)).data.messages.at(-1).created_at,
+      sse: (await ask(`/chats/${id}/messages`)).at(-1).sent_at,
+      stomp: (await ask(`/api/chat/conversations/${id}/messages`)).data.at(-1).createdAt,
+      "stomp's list": (await ask("/api/chat/conversations")).data.items[0].lastMessageAt,
+      websocket: (await ask(`/api/v1/chat/${conversation_id}`)).messages[0].created_at,
+    };
+    const text = new Date(created_at).toISOString();
+    expect(read).toEqual({
+      queue: text,
+      socketio: text,
+      sse: text,
+      stomp: text,
+      "stomp's list": text,
+      websocket: created_at,
+    });
+    await say(reader, conversation_id, "late");
+    expect(Date.parse((await page(one, people)).data[0].timestamp)).toBeGreaterThanOrEqual(accepted + 400);
+    await reader.close();
+  });
+
   test("what cannot be stored is listed and replayed from the command line", async () => {
     const people = pair();
     await post(one, people, "first");
@@ -102,6 +148,7 @@ describeWithRedis("the queue dialect on two processes", () => {
     await sql("update participants set left_seq = 1 where user_id = $1");
     // The process still knows the sender as one who takes part.
     const late = await post(one, people, "too late");
+    const accepted = Date.now();
     const run = (...argv: string[]) =>
       execFileSync(process.execPath, [MAIN, "dead-letters", ...argv], {
         env: { PATH: process.env.PATH, DATABASE_URL: scene.database.url, REDIS_URL: redis.url },
@@ -114,6 +161,7 @@ describeWithRedis("the queue dialect on two processes", () => {
     await sql("update participants set left_seq = null where user_id = $1");
     expect(run("replay", "--all")).toBe("1 put back into the queue\n");
     await total(people, 2);
+    expect(Date.parse((await page(one, people)).data[0].timestamp)).toBeLessThanOrEqual(accepted);
     expect(run("list")).toBe("0 could not be stored\n");
     expect(() => run("replay", "0/1-1")).toThrow("there is no dead letter 0/1-1");
   });

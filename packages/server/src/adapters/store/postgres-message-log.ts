@@ -13,14 +13,14 @@ import type {
 import { inByteOrder } from "./byte-order.ts";
 import type { Query } from "./line.ts";
 
-const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, codes, repeats
-  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`;
+const APPEND = `select stored_xid as xid, epoch_ms(stored_at) as at, clocks, codes, repeats, times
+  from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`;
 
 const APPEND_ONE = `select stored_xid as xid, epoch_ms(stored_at) as at, stored_seq as seq
   from append_message($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
 
 /** For a batch with what only some messages have. */
-const APPEND_WITH_MORE = APPEND.replace("append_messages", "append_with_more").replace("$20)", "$20, $21)");
+const APPEND_WITH_MORE = APPEND.replace("append_messages", "append_with_more").replace("$22)", "$22, $23)");
 
 const CHANGE = "select made_xid as xid, epoch_ms(made_at) as at, results from apply_changes($1, $2, $3)";
 
@@ -53,6 +53,7 @@ interface AppendRow {
   clocks: (number | null)[];
   codes: number[] | null;
   repeats: Repeat[] | null;
+  times: number[] | null;
 }
 
 /** The message log over one line. Statements: migrations append_messages, apply_changes, marks_and_reads. */
@@ -75,13 +76,20 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       isCountable(draft) ? 1 : 0,
     ]);
     if (row === undefined || row.seq === null) return null;
-    return { xid: row.xid, at: row.at, outcomes: [{ kind: "stored", seq: row.seq }] };
+    return { xid: row.xid, outcomes: [{ kind: "stored", seq: row.seq, at: row.at }] };
   };
 
   return {
     async append(drafts, { wait, recheck }): Promise<Appended> {
       const [only] = drafts;
-      if (only !== undefined && drafts.length === 1 && !wait && !recheck && !hasMore(only)) {
+      if (
+        only !== undefined &&
+        drafts.length === 1 &&
+        !wait &&
+        !recheck &&
+        only.acceptedAt === undefined &&
+        !hasMore(only)
+      ) {
         const appended = await appendOne(only);
         if (appended !== null) return appended;
       }
@@ -90,21 +98,22 @@ export function createMessageLog(query: Query): MessageLog & MarkLog {
       for (let places = drafts.map((_, place) => place); ; ) {
         const batch = countBatch(places.map((place) => drafts[place] as Draft));
         const values = [...columns(batch), wait, recheck];
+        const acceptedAt = whenAccepted(batch);
         const [row] = batch.drafts.some(hasMore)
-          ? await query<AppendRow>(APPEND_WITH_MORE, [...values, namedIn(batch.drafts)])
-          : await query<AppendRow>(APPEND, values);
+          ? await query<AppendRow>(APPEND_WITH_MORE, [...values, namedIn(batch.drafts), ...acceptedAt])
+          : await query<AppendRow>(APPEND, [...values, ...acceptedAt]);
         if (row === undefined) throw new Error("append_messages answered no row");
-        const { xid, at, clocks, codes } = row;
+        const { xid, codes } = row;
         if (codes === null) {
-          for (const [j, place] of places.entries()) outcomes[place] = storedOutcome(batch, j, clocks, wait);
-          return { xid, at, outcomes };
+          for (const [j, place] of places.entries()) outcomes[place] = storedOutcome(batch, j, row, wait);
+          return { xid, outcomes };
         }
         const repeats = new Map(row.repeats?.map((repeat) => [repeat.i, repeat]));
         for (const [j, place] of places.entries()) {
           if (codes[j] !== 0) outcomes[place] = refusedOutcome(codes[j] as number, repeats.get(j));
         }
         places = places.filter((_, j) => codes[j] === 0);
-        if (places.length === 0) return { xid, at, outcomes };
+        if (places.length === 0) return { xid, outcomes };
       }
     },
 
@@ -152,7 +161,15 @@ interface CountedBatch {
   readonly at: readonly number[];
   readonly rank: readonly number[];
   readonly n: readonly number[];
-  readonly conversations: readonly { readonly id: number; readonly count: number; readonly n: number }[];
+  /** Null where that is now. In a conversation none is earlier than the one before it. */
+  readonly acceptedAt: readonly (number | null)[];
+  readonly conversations: readonly {
+    readonly id: number;
+    readonly count: number;
+    readonly n: number;
+    /** Of its last. */
+    readonly acceptedAt: number | null;
+  }[];
   readonly senders: readonly { readonly at: number; readonly userId: string; readonly n: number }[];
 }
 
@@ -163,12 +180,14 @@ function countBatch(drafts: readonly Draft[]): CountedBatch {
     at: i + 1,
     count: 0,
     n: 0,
+    acceptedAt: 0 as number | null,
     senders: new Map<string, number>(),
   }));
   const byId = new Map(conversations.map((conversation) => [conversation.id, conversation]));
   const at: number[] = [];
   const rank: number[] = [];
   const n: number[] = [];
+  const acceptedAt: (number | null)[] = [];
   for (const draft of drafts) {
     const conversation = byId.get(draft.conversationId) as (typeof conversations)[number];
     conversation.count++;
@@ -179,13 +198,18 @@ function countBatch(drafts: readonly Draft[]): CountedBatch {
     at.push(conversation.at);
     rank.push(conversation.count);
     n.push(conversation.n);
+    if (draft.acceptedAt === undefined) conversation.acceptedAt = null;
+    else if (conversation.acceptedAt !== null) {
+      conversation.acceptedAt = Math.max(conversation.acceptedAt, draft.acceptedAt);
+    }
+    acceptedAt.push(conversation.acceptedAt);
   }
   const senders = conversations.flatMap((conversation) =>
     [...conversation.senders]
       .map(([userId, own]) => ({ at: conversation.at, userId, n: own }))
       .sort((a, b) => inByteOrder(a.userId, b.userId)),
   );
-  return { drafts, at, rank, n, conversations, senders };
+  return { drafts, at, rank, n, acceptedAt, conversations, senders };
 }
 
 const isCountable = (draft: Draft): boolean => draft.type !== "system";
@@ -213,6 +237,12 @@ function columns({ drafts, at, rank, n, conversations, senders }: CountedBatch):
   ];
 }
 
+/** Nothing where all are accepted by being stored. */
+function whenAccepted({ acceptedAt, conversations }: CountedBatch): [string, string] | [null, null] {
+  if (acceptedAt.every((at) => at === null)) return [null, null];
+  return [numbers(acceptedAt, (at) => at), numbers(conversations, (c) => c.acceptedAt)];
+}
+
 const hasMore = ({ mentions, parentId }: Draft): boolean => parentId !== null || mentions !== undefined;
 
 /** Who is named by which draft, as append_with_more wants it. */
@@ -225,11 +255,13 @@ function namedIn(drafts: readonly Draft[]): string {
 function storedOutcome(
   { at, rank }: CountedBatch,
   j: number,
-  clocks: readonly (number | null)[],
+  row: Pick<AppendRow, "at" | "clocks" | "times">,
   waited: boolean,
 ): AppendOutcome {
-  const clock = clocks[(at[j] as number) - 1] ?? null;
-  if (clock !== null) return { kind: "stored", seq: clock + (rank[j] as number) };
+  const clock = row.clocks[(at[j] as number) - 1] ?? null;
+  if (clock !== null) {
+    return { kind: "stored", seq: clock + (rank[j] as number), at: row.times?.[j] ?? row.at };
+  }
   return waited ? { kind: "not_participant" } : { kind: "held" };
 }
 

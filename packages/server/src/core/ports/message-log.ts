@@ -31,10 +31,16 @@ export interface Draft {
   readonly mentions?: readonly string[];
   readonly metadata: Metadata | null;
   readonly clientTime: number | null;
+  /** Of what was accepted before it is stored, when: epoch ms, by a clock that need not be the store's. */
+  readonly acceptedAt?: number;
 }
 
 export type AppendOutcome =
-  | { readonly kind: "stored"; readonly seq: number }
+  /**
+   * `at`: the message's time, epoch ms. That of its being accepted, but never of the store's future nor older than the
+   * message before it.
+   */
+  | { readonly kind: "stored"; readonly seq: number; readonly at: number }
   /** The key, or the id, was stored before with the same content. */
   | { readonly kind: "repeat"; readonly id: number; readonly seq: number; readonly at: number }
   | { readonly kind: "key_reused" }
@@ -45,9 +51,8 @@ export type AppendOutcome =
   | { readonly kind: "held" };
 
 export interface Appended {
-  /** The transaction, and the time it gave its messages (epoch ms). */
+  /** The transaction. */
   readonly xid: number;
-  readonly at: number;
   /** One for each draft, in their order. */
   readonly outcomes: readonly AppendOutcome[];
 }

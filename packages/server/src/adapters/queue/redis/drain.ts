@@ -24,6 +24,8 @@ export interface DrainOptions {
 interface Entry {
   readonly id: string;
   readonly text: string;
+  /** When it was accepted: epoch ms of Redis' clock, which is one for all. */
+  readonly acceptedAt: number;
 }
 
 interface Item {
@@ -69,7 +71,10 @@ export function startDrain(options: DrainOptions): Drain {
 
   const read = async (): Promise<readonly Entry[]> => {
     const found = await redis.send(entries, ["XRANGE", entries, "-", "+", "COUNT", String(CHUNK)]);
-    return (found as [string, string[]][]).map(([id, fields]) => ({ id, text: fields[1] ?? "" }));
+    return (found as [string, string[]][]).map(([id, fields]) => {
+      const [, text = "", , acceptedAt = id.split("-")[0]] = fields;
+      return { id, text, acceptedAt: Number(acceptedAt) };
+    });
   };
 
   /** What is asked of Redis until it is done, or somebody else is to do it. */
@@ -154,10 +159,10 @@ export function startDrain(options: DrainOptions): Drain {
 
   const finish = async (chunk: readonly Entry[], endTurn: () => void): Promise<void> => {
     const items: Item[] = [];
-    for (const { id, text } of chunk) {
+    for (const { id, text, acceptedAt } of chunk) {
       const draft = options.entries.read(text);
       if (draft === null) await bury(id, null, "unreadable");
-      else items.push({ entryId: id, draft });
+      else items.push({ entryId: id, draft: { ...draft, acceptedAt } });
     }
     const seqs = await store(items, endTurn);
     if (seqs === undefined) return;

@@ -99,7 +99,9 @@ return found[1] and found[1][2][2]`);
 export const BURY = script(`
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #found == 0 then return 0 end
-redis.call('XADD', KEYS[5], 'MAXLEN', ARGV[6], '*', 'd', found[1][2][2], 'why', ARGV[4], 'at', ARGV[5])
+local fields = found[1][2]
+local accepted = fields[4] or string.match(ARGV[1], '^%d+')
+redis.call('XADD', KEYS[5], 'MAXLEN', ARGV[6], '*', 'd', fields[2], 'why', ARGV[4], 'at', ARGV[5], 'accepted', accepted)
 redis.call('XDEL', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[4], ARGV[2])
@@ -113,7 +115,7 @@ return 1`);
 export const REVIVE = script(`
 local found = redis.call('XRANGE', KEYS[4], ARGV[1], ARGV[1])
 if #found == 0 then return 0 end
-local entry = redis.call('XADD', KEYS[1], '*', 'd', found[1][2][2])
+local entry = redis.call('XADD', KEYS[1], '*', 'd', found[1][2][2], 'accepted', found[1][2][8])
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], entry) end
 if ARGV[3] ~= '' then redis.call('HSETNX', KEYS[3], ARGV[3], ARGV[2] .. ' ' .. ARGV[4]) end
 redis.call('XDEL', KEYS[4], ARGV[1])

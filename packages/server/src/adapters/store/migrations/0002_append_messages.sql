@@ -1,3 +1,9 @@
+-- What a message gets as its time that was accepted at p_accepted_at, by another clock, or now where that is null: the
+-- later of two messages in a conversation is never the older, and none is of the future.
+create function message_time(p_accepted_at bigint, p_latest timestamptz, p_now timestamptz) returns timestamptz
+language sql immutable parallel safe
+  return least(p_now, greatest(p_latest, coalesce(to_timestamp(p_accepted_at / 1000.0), p_now)));
+
 -- One batch of drafts, in one call, in order of arrival. Called by a writer lane under READ COMMITTED.
 --
 -- The first statement locks, later ones look: each statement of a VOLATILE function has its own snapshot, so
@@ -14,6 +20,8 @@
 -- s_at, s_sender, s_n: who sends, by conversation and the bytes of the user's id ascending, with how many countable ones.
 -- p_wait: wait for conversations that others hold; else they are skipped.
 -- p_recheck: the batch may have been stored before, look the ids up too.
+-- p_accepted_at: null, or for each draft when it was accepted elsewhere (epoch ms), null for now; c_accepted_at: the
+-- same of the last one of each conversation. In a conversation none is earlier than the one before it.
 --
 -- clocks[i] is the clock of c_id[i] before the batch; draft j got the seq clocks[p_at[j]] + p_rank[j]. It is null
 -- where the conversation was held elsewhere, or, with p_wait, is unknown.
@@ -21,29 +29,36 @@
 -- does not take part, -5 where nothing may be said (participants.barred), -3 where its key was used with other
 -- content, -4 where it is stored already: repeats then has
 -- {i, id, seq, at} of the first result.
+-- times: with p_accepted_at, what each draft got as its time (epoch ms); else all got stored_at.
 create function append_messages(
   p_id bigint[], p_sender text[], p_key text[], p_hash bigint[], p_type message_type[], p_content text[],
   p_parent bigint[], p_metadata jsonb[], p_client_time bigint[], p_at integer[], p_rank bigint[], p_n bigint[],
   c_id bigint[], c_count bigint[], c_n bigint[], s_at integer[], s_sender text[], s_n bigint[],
-  p_wait boolean, p_recheck boolean,
-  out stored_xid xid8, out stored_at timestamptz, out clocks bigint[], out codes bigint[], out repeats jsonb
+  p_wait boolean, p_recheck boolean, p_accepted_at bigint[] default null, c_accepted_at bigint[] default null,
+  out stored_xid xid8, out stored_at timestamptz, out clocks bigint[], out codes bigint[], out repeats jsonb,
+  out times bigint[]
 ) language plpgsql volatile as $$
 declare
   held bigint[];
   counted bigint[];
+  latest timestamptz[];
 begin
   if p_wait then
-    select array_agg(l.id), array_agg(l.clock), array_agg(l.last_n) into held, clocks, counted from (
-      select c.id, c.clock, c.last_n from conversations c where c.id = any (c_id)
+    select array_agg(l.id), array_agg(l.clock), array_agg(l.last_n), array_agg(l.last_message_at)
+    into held, clocks, counted, latest from (
+      select c.id, c.clock, c.last_n, c.last_message_at from conversations c where c.id = any (c_id)
       order by c.id for no key update) l;
   else
-    select array_agg(l.id), array_agg(l.clock), array_agg(l.last_n) into held, clocks, counted from (
-      select c.id, c.clock, c.last_n from conversations c where c.id = any (c_id)
+    select array_agg(l.id), array_agg(l.clock), array_agg(l.last_n), array_agg(l.last_message_at)
+    into held, clocks, counted, latest from (
+      select c.id, c.clock, c.last_n, c.last_message_at from conversations c where c.id = any (c_id)
       order by c.id for no key update skip locked) l;
   end if;
   if held is distinct from c_id then
-    select array_agg(h.clock order by c.i), array_agg(h.n order by c.i) into clocks, counted
-    from unnest(c_id) with ordinality as c (id, i) left join unnest(held, clocks, counted) as h (id, clock, n) using (id);
+    select array_agg(h.clock order by c.i), array_agg(h.n order by c.i), array_agg(h.at order by c.i)
+    into clocks, counted, latest
+    from unnest(c_id) with ordinality as c (id, i)
+    left join unnest(held, clocks, counted, latest) as h (id, clock, n, at) using (id);
   end if;
   -- Read under the locks: of two messages in a conversation the later is never the older.
   stored_at := date_trunc('milliseconds', clock_timestamp());
@@ -84,18 +99,25 @@ begin
     return;
   end if;
 
+  if p_accepted_at is not null then
+    select array_agg(epoch_ms(message_time(d.accepted_at, latest[d.at], stored_at)) order by d.i) into times
+    from unnest(p_accepted_at, p_at) with ordinality as d (accepted_at, at, i);
+  end if;
+
   insert into messages (conversation_id, seq, id, n, rev, xid, parent_id, content_hash, client_time, created_at, type,
                         sender_id, idempotency_key, content, metadata)
   select c_id[d.at], clocks[d.at] + d.rank, d.id, counted[d.at] + d.n, clocks[d.at] + d.rank, stored_xid, d.parent,
-         d.hash, d.client_time, stored_at, d.type, d.sender, d.key, d.content, d.metadata
-  from unnest(p_id, p_sender, p_key, p_hash, p_type, p_content, p_parent, p_metadata, p_client_time, p_at, p_rank, p_n)
-       as d (id, sender, key, hash, type, content, parent, metadata, client_time, at, rank, n)
+         d.hash, d.client_time, coalesce(to_timestamp(d.time / 1000.0), stored_at), d.type, d.sender, d.key, d.content,
+         d.metadata
+  from unnest(p_id, p_sender, p_key, p_hash, p_type, p_content, p_parent, p_metadata, p_client_time, p_at, p_rank, p_n, times)
+       as d (id, sender, key, hash, type, content, parent, metadata, client_time, at, rank, n, time)
   where clocks[d.at] is not null;
 
   update conversations c
-  set clock = c.clock + s.count, last_n = c.last_n + s.n, last_seq = c.clock + s.count, last_message_at = stored_at,
+  set clock = c.clock + s.count, last_n = c.last_n + s.n, last_seq = c.clock + s.count,
+      last_message_at = message_time(s.accepted_at, c.last_message_at, stored_at),
       moved_xid = greatest(c.moved_xid, stored_xid)
-  from unnest(c_id, c_count, c_n, clocks) as s (id, count, n, clock)
+  from unnest(c_id, c_count, c_n, clocks, c_accepted_at) as s (id, count, n, clock, accepted_at)
   where c.id = s.id and s.clock is not null;
 
   update participants p set own_total = p.own_total + s.n

@@ -35,13 +35,14 @@ create function append_with_more(
   p_id bigint[], p_sender text[], p_key text[], p_hash bigint[], p_type message_type[], p_content text[],
   p_parent bigint[], p_metadata jsonb[], p_client_time bigint[], p_at integer[], p_rank bigint[], p_n bigint[],
   c_id bigint[], c_count bigint[], c_n bigint[], s_at integer[], s_sender text[], s_n bigint[],
-  p_wait boolean, p_recheck boolean, p_named jsonb,
-  out stored_xid xid8, out stored_at timestamptz, out clocks bigint[], out codes bigint[], out repeats jsonb
+  p_wait boolean, p_recheck boolean, p_named jsonb, p_accepted_at bigint[] default null, c_accepted_at bigint[] default null,
+  out stored_xid xid8, out stored_at timestamptz, out clocks bigint[], out codes bigint[], out repeats jsonb,
+  out times bigint[]
 ) language plpgsql volatile as $$
 begin
-  select * into stored_xid, stored_at, clocks, codes, repeats from append_messages(
+  select * into stored_xid, stored_at, clocks, codes, repeats, times from append_messages(
     p_id, p_sender, p_key, p_hash, p_type, p_content, p_parent, p_metadata, p_client_time, p_at, p_rank, p_n,
-    c_id, c_count, c_n, s_at, s_sender, s_n, p_wait, p_recheck);
+    c_id, c_count, c_n, s_at, s_sender, s_n, p_wait, p_recheck, p_accepted_at, c_accepted_at);
   if codes is not null then
     return;
   end if;
