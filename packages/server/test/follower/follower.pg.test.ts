@@ -49,6 +49,7 @@ function follow(
     pollMs: 5,
     idleMs: 5,
     leaseMs: 150,
+    lookTicks: 50,
     maxTicks: 20,
   });
 }

@@ -2,7 +2,10 @@ import type { Consumer } from "../ports/follow.ts";
 import type { SearchStore } from "../ports/search-store.ts";
 import { wordsOf } from "./words.ts";
 
-/** Keeps the index of words: a message is found from about a quarter of a second after its ack, by what it says now. */
+/**
+ * Keeps the index of words: a message is found from about a quarter of a second after its ack, a second where hundreds
+ * are stored in it, by what it says now.
+ */
 export function createMessageIndexer(store: Pick<SearchStore, "said" | "index">): Consumer {
   return {
     name: "search",
