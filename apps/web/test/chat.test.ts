@@ -192,8 +192,11 @@ describe.skipIf(chromiumPath === null)("two people", () => {
       .getByRole("img", { name: "Waiting to be sent" })
       .waitFor();
     await say(ben, "said meanwhile");
-    await message(ben, "said meanwhile").getByRole("img", { name: "Sent" }).waitFor();
+    await message(ben, "said meanwhile").getByRole("img", { name: "Sent", exact: true }).waitFor();
     expect(await message(ben, "said without").count()).toBe(0);
+    // A key that is pressed before the message is stored counts once it is.
+    await message(ada, "said without a connection").focus();
+    await ada.keyboard.press("t");
 
     await ada.context().setOffline(false);
     await message(ben, "said without a connection").waitFor();
@@ -204,6 +207,8 @@ describe.skipIf(chromiumPath === null)("two people", () => {
     await expect.poll(() => order(ada)).toEqual(["said meanwhile", "said without"]);
     expect(await order(ben)).toEqual(["said meanwhile", "said without"]);
     expect(await ada.getByText("No connection.").count()).toBe(0);
+    await ada.getByRole("complementary", { name: "Thread" }).getByRole("textbox").waitFor();
+    await ada.getByRole("button", { name: "Close the panel" }).click();
   });
 
   test("what is typed survives the page, and what waits to be sent too", async () => {

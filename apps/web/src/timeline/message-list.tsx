@@ -1,6 +1,6 @@
 import type { Conversation, Message, Timeline } from "@parlance/client";
 import { useClient, useMe } from "@parlance/client/react";
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import {
   type KeyboardEvent,
   useCallback,
@@ -10,6 +10,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { flushSync } from "react-dom";
 import { Icon } from "../design/icon.tsx";
 import type { Names } from "./markdown.tsx";
 import styles from "./message-list.module.css";
@@ -62,6 +63,8 @@ export function MessageList({
   const [litId, setLitId] = useState<string | null>(null);
   const [isAtEnd, setAtEnd] = useState(true);
   const placed = useRef(false);
+  const active = activeKey === null ? -1 : rows.findIndex(({ message }) => message.key === activeKey);
+  const stop = active === -1 ? rows.length - 1 : active;
 
   const virtual = useVirtualizer({
     count: rows.length,
@@ -72,6 +75,14 @@ export function MessageList({
     followOnAppend: !hasNewer,
     scrollEndThreshold: END_PX,
     overscan: 8,
+    // Where the keyboard is, or comes to, stays in the page however far one scrolls: a row that goes takes the focus along.
+    rangeExtractor: useCallback(
+      (range: Range) => {
+        const seen = defaultRangeExtractor(range);
+        return stop === -1 || seen.includes(stop) ? seen : [...seen, stop].sort((a, b) => a - b);
+      },
+      [stop],
+    ),
     paddingStart: 16,
     paddingEnd: 12,
   });
@@ -137,15 +148,12 @@ export function MessageList({
   function focusRow(index: number): void {
     const row = rows[index];
     if (row === undefined) return;
-    setActiveKey(row.message.key);
+    // Which brings it into the page.
+    flushSync(() => setActiveKey(row.message.key));
     virtual.scrollToIndex(index, { align: "auto" });
-    const focus = (): boolean => {
-      const article = scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] > article`);
-      article?.focus({ preventScroll: true });
-      return article != null;
-    };
-    // One that was not in the page is there with the next frame.
-    if (!focus()) requestAnimationFrame(focus);
+    scroller.current
+      ?.querySelector<HTMLElement>(`[data-index="${index}"] > article`)
+      ?.focus({ preventScroll: true });
   }
 
   function move(event: KeyboardEvent): void {
@@ -158,19 +166,28 @@ export function MessageList({
     else if (event.key === "ArrowDown") focusRow(index + 1);
     else if (event.key === "Home") focusRow(0);
     else if (event.key === "End") focusRow(rows.length - 1);
-    else if (!actions.key(event.key, row.message)) return;
+    else if (!actions.key(event.key, row.message)) {
+      early.current =
+        row.message.state === "sending" ? { messageKey: row.message.key, key: event.key } : null;
+      return;
+    }
     event.preventDefault();
   }
+
+  // What is pressed on a message that is on its way is done once it is stored, if one is still there.
+  const early = useRef<{ readonly messageKey: string; readonly key: string } | null>(null);
+  useEffect(() => {
+    const pressed = early.current;
+    const message = rows.findLast((row) => row.message.key === pressed?.messageKey)?.message;
+    if (pressed === null || message?.state !== "stored") return;
+    early.current = null;
+    actions.key(pressed.key, message);
+  }, [rows, actions]);
 
   async function toEnd(): Promise<void> {
     if (hasNewer && !inThread) await client.messages.open(conversation.id);
     requestAnimationFrame(() => virtual.scrollToEnd());
   }
-
-  const stop =
-    activeKey !== null && rows.some(({ message }) => message.key === activeKey)
-      ? activeKey
-      : rows.at(-1)?.message.key;
 
   return (
     <div className={styles.frame}>
@@ -180,6 +197,9 @@ export function MessageList({
           style={{ height: virtual.getTotalSize() }}
           aria-label={label}
           onKeyDown={move}
+          onBlur={() => {
+            early.current = null;
+          }}
           onPointerLeave={({ pointerType }) => pointerType === "mouse" && setActiveKey(null)}
         >
           {virtual.getVirtualItems().map(({ index, key, start }) => {
@@ -205,7 +225,7 @@ export function MessageList({
                   actions={actions}
                   inThread={inThread}
                   isActive={row.message.key === activeKey}
-                  isStop={row.message.key === stop}
+                  isStop={index === stop}
                   isLit={row.message.id === litId}
                 />
               </div>

@@ -73,7 +73,8 @@ export function useActions(
           l: allowed.react && (() => told(messages.react(message, "👍"))),
           Delete: allowed.remove && (() => remove(message)),
         };
-        const found = does[key];
+        // One letter may come as a capital.
+        const found = does[key.length === 1 ? key.toLowerCase() : key];
         if (!found) return false;
         found();
         return true;
