@@ -147,6 +147,13 @@ describe.skipIf(chromiumPath === null)("two people", () => {
         .click(),
     ]);
     expect(download.suggestedFilename()).toBe("notes.txt");
+    const addresses = await ben.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("main [src], main [href]")].map(
+        (one) => one.getAttribute("src") ?? one.getAttribute("href") ?? "",
+      ),
+    );
+    expect(addresses.filter((url) => url.includes("signature="))).toHaveLength(2);
+    expect(addresses.filter((url) => /token|eyJ/.test(url))).toEqual([]);
 
     const transfer = await ben.evaluateHandle(() => {
       const data = new DataTransfer();

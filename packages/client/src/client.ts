@@ -1,3 +1,4 @@
+import type { ServerEvents } from "@parlance/protocol/websocket.ts";
 import { Apply } from "./apply.ts";
 import { Clocks } from "./clocks.ts";
 import { LiveConnection } from "./connection.ts";
@@ -6,6 +7,7 @@ import { Emitter } from "./emitter.ts";
 import { asClientError, type ClientError } from "./errors.ts";
 import type { ClientEvents } from "./events.ts";
 import { Files } from "./files.ts";
+import { History } from "./history.ts";
 import { Messages } from "./messages.ts";
 import type { ClientSnapshot, Connection, ConnectionStatus, Message, Topic, Topics } from "./model.ts";
 import { Outbox, type QueuedMessage, storedOf } from "./outbox.ts";
@@ -18,10 +20,9 @@ import { openModeToken, type TokenFunction, TokenSource } from "./token.ts";
 export type { GroupOptions } from "./conversations.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
 export type { ClientEvents } from "./events.ts";
-export type { UploadOptions } from "./files.ts";
+export type { FileVariant, UploadOptions } from "./files.ts";
 export type { EarlierText, SendOptions } from "./messages.ts";
 export type * from "./model.ts";
-export { type MessageStatus, messageStatus, otherOf, readersOf, titleOf } from "./status.ts";
 export { type ClientStorage, memoryStorage } from "./storage-port.ts";
 export type { TokenFunction } from "./token.ts";
 
@@ -49,6 +50,7 @@ export interface ClientOptions {
  */
 export class Client {
   readonly conversations: Conversations;
+  readonly history: History;
   readonly messages: Messages;
   readonly people: People;
   readonly files: Files;
@@ -88,11 +90,11 @@ export class Client {
     this.#identify();
     this.#clocks = new Clocks((conversationId, gap) => {
       this.#events.emit("gap", { conversationId, ...gap });
-      this.#background(this.messages.fill(conversationId, gap.afterSeq, gap.beforeSeq));
+      this.#background(this.history.fill(conversationId, gap.afterSeq, gap.beforeSeq));
       this.conversations.want(conversationId);
     });
     this.#outbox = new Outbox({
-      send: (message) => this.#send(message),
+      send: (message) => this.messages.deliver(message),
       changed: (conversationId) => state.touchPending(conversationId),
       stored: (shown, ack) => {
         const stored = storedOf(shown, ack);
@@ -122,6 +124,12 @@ export class Client {
       ...(options.retryDelay !== undefined && { retryDelay: options.retryDelay }),
       ...(options.answerMs !== undefined && { answerMs: options.answerMs }),
       heard: (event, payload) => {
+        if (event === "ready") this.#heardTime((payload as ServerEvents["ready"]).server_time);
+        if (event === "message.ack") {
+          const { duplicate, timestamp } = payload as ServerEvents["message.ack"];
+          // A repeat says when it was first stored.
+          if (!duplicate) this.#heardTime(timestamp);
+        }
         this.#events.emit("frame", { event, payload });
         state.store.batch(() => this.#apply.frame(event, payload));
         if (event === "reset") this.#events.emit("reset", payload as { reason: string });
@@ -135,6 +143,7 @@ export class Client {
       },
     });
     const connection = this.#connection;
+    this.history = new History({ state, rest, outbox: this.#outbox });
     this.messages = new Messages({
       state,
       rest,
@@ -152,7 +161,7 @@ export class Client {
       problem: (error) => this.#problem(error),
     });
     this.people = new People({ state, rest, connection });
-    this.files = new Files(url, this.#tokens);
+    this.files = new Files({ url, tokens: this.#tokens, rest, now: () => this.#now() });
   }
 
   /** Connects, and comes back by itself whenever the connection is lost. Again: at once, where it waits to try. */
@@ -216,17 +225,9 @@ export class Client {
     this.conversations.live();
     if (this.#isStale) this.#startOver();
     else this.#background(this.conversations.loadInbox());
-    this.messages.retryFailed();
+    this.history.retryFailed();
     this.#background(this.people.loadPresence());
     this.#background(this.people.loadMe());
-  }
-
-  async #send(message: QueuedMessage) {
-    const sentAt = Date.now();
-    const ack = await this.messages.deliver(message);
-    // A repeat says when it was first stored.
-    if (!ack.duplicate) this.#clockOffsetMs = Math.round(ack.timestamp - (sentAt + Date.now()) / 2);
-    return ack;
   }
 
   /** Who one is, from the token. */
@@ -270,8 +271,12 @@ export class Client {
   #startOver(): void {
     this.#isStale = false;
     this.#clocks.clear();
-    this.messages.reload();
+    this.history.reload();
     this.#background(this.conversations.startOver());
+  }
+
+  #heardTime(now: number): void {
+    this.#clockOffsetMs = now - Date.now();
   }
 
   #now(): number {

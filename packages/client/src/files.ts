@@ -1,10 +1,15 @@
 import { ClientError, refusalOf } from "./errors.ts";
 import type { Attachment } from "./model.ts";
-import type { RestAttachment } from "./rest-shapes.ts";
+import { type Rest, segment } from "./rest.ts";
+import type { RestAttachment, RestFileLink } from "./rest-shapes.ts";
 import type { TokenSource } from "./token.ts";
 import { attachmentOf } from "./wire.ts";
 
 const PATH = "/api/chat/attachments";
+/** An address that ends sooner is not given out any more. */
+const SPARE_MS = 120_000;
+/** Addresses that were asked for and are kept. */
+const MAX_KEPT = 500;
 
 export interface UploadOptions {
   /** The file's own where it has one. */
@@ -14,54 +19,89 @@ export interface UploadOptions {
   readonly signal?: AbortSignal;
 }
 
+export type FileVariant = "file" | "thumbnail";
+
 interface Uploaded {
   readonly status: number;
   readonly retryAfter: string | null;
   readonly text: string;
 }
 
+export interface FilesParts {
+  /** The server's, without a path. */
+  readonly url: string;
+  readonly tokens: TokenSource;
+  readonly rest: Rest;
+  /** The server's time. */
+  readonly now: () => number;
+}
+
 /** Files that go up, and where they are had from. */
 export class Files {
-  readonly #url: string;
-  readonly #tokens: TokenSource;
+  readonly #parts: FilesParts;
+  /** Signed paths by file: of those that were told without a signature, or long ago. */
+  readonly #signed = new Map<string, string>();
 
-  constructor(url: string, tokens: TokenSource) {
-    this.#url = url;
-    this.#tokens = tokens;
+  constructor(parts: FilesParts) {
+    this.#parts = parts;
   }
 
   /** Uploads a file, for one message of one's own: give the answer to `messages.send`. */
   async upload(file: Blob, options: UploadOptions = {}): Promise<Attachment> {
     const name = options.name ?? (file as Partial<File>).name ?? "file";
-    const token = await this.#tokens.get();
+    const { tokens } = this.#parts;
+    const token = await tokens.get();
     let uploaded = await this.#post(file, name, token, options);
     if (uploaded.status === 401) {
-      uploaded = await this.#post(file, name, await this.#tokens.renew(token), options);
+      uploaded = await this.#post(file, name, await tokens.renew(token), options);
     }
     const answer = readJson(uploaded.text) as { data: RestAttachment } | null;
     if (uploaded.status !== 201) throw refusalOf(uploaded.status, answer, uploaded.retryAfter);
     return attachmentOf((answer as { data: RestAttachment }).data);
   }
 
-  /** Where a browser has it from, as in `<img src>`. The token is part of it: it is one's own, and ends with it. */
-  url({ id }: Pick<Attachment, "id">, variant: "file" | "thumbnail" = "file"): string {
-    const path = `${this.#url}${PATH}/${encodeURIComponent(id)}${variant === "thumbnail" ? "/thumbnail" : ""}`;
-    const token = this.#tokens.current;
-    return token === null ? path : `${path}?token=${encodeURIComponent(token)}`;
+  /**
+   * Where a browser has a file from, as in `<img src>`. It is for oneself and this file, opens it as long as one may see
+   * its message, and ends within the hour, so that it is to be asked for with each use. Null: not at hand, see `link`.
+   */
+  url({ id, url }: Attachment, variant: FileVariant = "file"): string | null {
+    const until = this.#parts.now() + SPARE_MS;
+    const signed = [url, this.#signed.get(id)].find((path) => endOf(path) > until);
+    return signed === undefined ? null : this.#spell(signed, variant);
+  }
+
+  /** The same, and asks the server for it where it is not at hand. */
+  async link(attachment: Attachment, variant: FileVariant = "file"): Promise<string> {
+    const { id } = attachment;
+    const known = this.url(attachment, variant);
+    if (known !== null) return known;
+    const { url } = await this.#parts.rest.get<RestFileLink>(`/attachments/${segment(id)}/link`);
+    this.#signed.delete(id);
+    this.#signed.set(id, url);
+    for (const [oldest] of this.#signed) {
+      if (this.#signed.size <= MAX_KEPT) break;
+      this.#signed.delete(oldest);
+    }
+    return this.#spell(url, variant);
   }
 
   async download({ id }: Pick<Attachment, "id">, signal?: AbortSignal): Promise<Blob> {
-    const response = await fetch(`${this.#url}${PATH}/${encodeURIComponent(id)}`, {
-      headers: { authorization: `Bearer ${await this.#tokens.get()}` },
+    const { url, tokens } = this.#parts;
+    const response = await fetch(`${url}${PATH}/${segment(id)}`, {
+      headers: { authorization: `Bearer ${await tokens.get()}` },
       ...(signal !== undefined && { signal }),
     });
     if (response.ok) return await response.blob();
     throw refusalOf(response.status, await response.json().catch(() => null), null);
   }
 
+  #spell(path: string, variant: FileVariant): string {
+    return this.#parts.url + (variant === "thumbnail" ? path.replace("?", "/thumbnail?") : path);
+  }
+
   #post(file: Blob, name: string, token: string, options: UploadOptions): Promise<Uploaded> {
     const request = {
-      url: this.#url + PATH,
+      url: this.#parts.url + PATH,
       file,
       headers: {
         authorization: `Bearer ${token}`,
@@ -120,6 +160,9 @@ async function byFetch(
     throw signal?.aborted ? aborted() : unsent();
   }
 }
+
+/** When a signed path ends; 0 where it is not signed. */
+const endOf = (path = ""): number => Number(new URLSearchParams(path.split("?")[1]).get("expires"));
 
 const unsent = () => new ClientError("network", "Not sent");
 const aborted = () => new ClientError("aborted", "Aborted");

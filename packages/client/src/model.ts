@@ -19,6 +19,8 @@ export interface Attachment {
   readonly width: number | null;
   readonly height: number | null;
   readonly hasThumbnail: boolean;
+  /** As the server told it: `files.url` and `files.link` give addresses to be followed. */
+  readonly url: string;
 }
 
 /** What a reply answers, as far as the reply shows it. */

@@ -1,7 +1,9 @@
 /** React's view of a client. Each hook looks at one topic and renders again when that has changed. */
-import { createContext, useCallback, useContext, useEffect, useSyncExternalStore } from "react";
+import { createContext, useCallback, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { Client } from "./client.ts";
+import type { FileVariant } from "./files.ts";
 import type {
+  Attachment,
   Connection,
   Conversation,
   Inbox,
@@ -47,7 +49,7 @@ export function useTimeline(conversationId: string): Timeline {
   const isEmpty = timeline.status === "empty";
   useEffect(() => {
     // The timeline says that it failed.
-    if (isEmpty) client.messages.open(conversationId).catch(() => {});
+    if (isEmpty) client.history.open(conversationId).catch(() => {});
   }, [client, conversationId, isEmpty]);
   return timeline;
 }
@@ -58,7 +60,34 @@ export function useThread(conversationId: string, messageId: string): Timeline {
   const thread = useTopic(`thread:${messageId}`);
   const isEmpty = thread.status === "empty";
   useEffect(() => {
-    if (isEmpty) client.messages.openThread(conversationId, messageId).catch(() => {});
+    if (isEmpty) client.history.openThread(conversationId, messageId).catch(() => {});
   }, [client, conversationId, messageId, isEmpty]);
   return thread;
+}
+
+/** Links that are shown are looked at again so often, to be renewed before they end. */
+const LOOK_MS = 60_000;
+
+/** Where a browser has a file from, for `src` and `href`; null until there is such a link. */
+export function useFileUrl(attachment: Attachment, variant: FileVariant = "file"): string | null {
+  const { files } = useClient();
+  const isLive = useConnection().status === "live";
+  const [url, setUrl] = useState(() => files.url(attachment, variant));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looked up by the file's id; tried again with the next connection
+  useEffect(() => {
+    let isGone = false;
+    const look = async (): Promise<void> => {
+      const found = await files.link(attachment, variant);
+      if (!isGone) setUrl(found);
+    };
+    // The one that is shown goes on being shown.
+    const renew = (): void => void look().catch(() => {});
+    renew();
+    const timer = setInterval(renew, LOOK_MS);
+    return () => {
+      isGone = true;
+      clearInterval(timer);
+    };
+  }, [files, attachment.id, variant, isLive]);
+  return url;
 }

@@ -10,7 +10,12 @@ export interface RestAttachment {
   readonly size: number;
   readonly width: number | null;
   readonly height: number | null;
+  readonly url: string;
   readonly thumbnailUrl: string | null;
+}
+
+export interface RestFileLink {
+  readonly url: string;
 }
 
 export interface RestMessage {

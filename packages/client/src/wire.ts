@@ -130,7 +130,6 @@ export function messageOfRest(message: RestMessage, me: string): Message {
 const senderOf = ({ senderId }: Pick<RestMessage, "senderId">): string =>
   senderId === null ? NOBODY : String(senderId);
 
-/** The links that come with it end or lack a token: `files.url` makes one. */
 export function attachmentOf({
   id,
   fileName,
@@ -138,9 +137,10 @@ export function attachmentOf({
   size,
   width,
   height,
+  url,
   thumbnailUrl,
 }: RestMessage["attachments"][number]): Attachment {
-  return { id, fileName, contentType, size, width, height, hasThumbnail: thumbnailUrl !== null };
+  return { id, fileName, contentType, size, width, height, url, hasThumbnail: thumbnailUrl !== null };
 }
 
 /** Over so many people the server tells of nobody's receipts. */

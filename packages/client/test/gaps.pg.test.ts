@@ -19,7 +19,7 @@ test("a message that was lost on the way is noticed, named as a gap, and fetched
   await Promise.all([live(alice), live(bob)]);
   const { id } = await bob.conversations.direct("lossy-a");
   await when(alice, `conversation:${id}`, (one) => one !== null);
-  await alice.messages.open(id);
+  await alice.history.open(id);
   await bob.messages.send(id, "zero");
   proxy.frame = (text) => (text.includes('"lost ') ? null : text);
   for (const content of ["lost 1", "lost 2", "three"]) await bob.messages.send(id, content);
@@ -41,7 +41,7 @@ test("a hole that is rightful is closed after one look", async () => {
   const before = await ann.messages.send(id, "before bob");
   await ann.conversations.addParticipants(id, ["late-bob"]);
   await when(bob, `conversation:${id}`, (one) => one !== null);
-  await bob.messages.open(id);
+  await bob.history.open(id);
   await ann.messages.send(id, "hello bob");
   await ann.messages.edit(before, "what bob hears nothing of");
   const gap = nextEvent(bob, "gap");

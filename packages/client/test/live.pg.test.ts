@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openScene, type Scene, type ServerProcess } from "../../server/test/support/server.ts";
-import { messageStatus } from "../src/client.ts";
+import { messageStatus } from "../src/show.ts";
 import { live, nextEvent, pair, person, stopClients, when } from "./support/people.ts";
 
 let scene: Scene;
@@ -54,7 +54,7 @@ describe("messages", () => {
     ]);
     const late = person(server, "same-key-b");
     await live(late);
-    await late.messages.open(id);
+    await late.history.open(id);
     expect(late.get(`timeline:${id}`).messages.map((message) => message.key)).toEqual([first.id, key]);
   });
 
@@ -63,23 +63,23 @@ describe("messages", () => {
     for (let i = 0; i < 130; i++) await alice.messages.send(id, `${i}`);
     const late = person(server, "pages-b");
     await live(late);
-    await late.messages.open(id);
+    await late.history.open(id);
     const contents = () => late.get(`timeline:${id}`).messages.map(({ content }) => Number(content));
     expect(contents()).toEqual(Array.from({ length: 50 }, (_, i) => 80 + i));
-    await late.messages.loadOlder(id);
-    await late.messages.loadOlder(id);
+    await late.history.loadOlder(id);
+    await late.history.loadOlder(id);
     expect(contents()).toEqual(Array.from({ length: 130 }, (_, i) => i));
     expect(late.get(`timeline:${id}`)).toMatchObject({ hasOlder: false, hasNewer: false, loading: null });
 
     const first = late.get(`timeline:${id}`).messages[0];
     const other = person(server, "pages-b");
     await live(other);
-    await other.messages.jump(id, first?.id ?? "");
+    await other.history.jump(id, first?.id ?? "");
     expect(other.get(`timeline:${id}`)).toMatchObject({ hasOlder: false, hasNewer: true });
     await alice.messages.send(id, "130");
     await when(bob, `timeline:${id}`, ({ messages }) => messages.at(-1)?.content === "130");
     expect(other.get(`timeline:${id}`).messages.at(-1)?.content).not.toBe("130");
-    while (other.get(`timeline:${id}`).hasNewer) await other.messages.loadNewer(id);
+    while (other.get(`timeline:${id}`).hasNewer) await other.history.loadNewer(id);
     expect(other.get(`timeline:${id}`).messages.map(({ content }) => Number(content))).toEqual(
       Array.from({ length: 131 }, (_, i) => i),
     );
@@ -106,7 +106,7 @@ describe("messages", () => {
     await alice.messages.pin(message);
     await when(bob, `timeline:${id}`, ({ messages }) => messages[0]?.pinnedAt !== null);
 
-    await bob.messages.openThread(id, message.id);
+    await bob.history.openThread(id, message.id);
     await alice.messages.send(id, { content: "a reply", replyTo: message });
     const thread = await when(bob, `thread:${message.id}`, ({ messages }) => messages.length === 1);
     expect(thread).toMatchObject({ root: { id: message.id, replyCount: 1 } });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openScene, type Scene, type ServerProcess } from "../../server/test/support/server.ts";
-import { otherOf, readersOf, titleOf } from "../src/client.ts";
+import { otherOf, readersOf, titleOf } from "../src/show.ts";
 import { live, nextEvent, pair, person, stopClients, when } from "./support/people.ts";
 
 let scene: Scene;
@@ -73,7 +73,7 @@ describe("groups", () => {
     const { id: other } = await ann.conversations.createGroup(["system-bob"], { name: "other" });
     await ann.messages.send(other, "here");
     await when(bob, "inbox", ({ ids }) => ids[0] === other);
-    await bob.messages.open(id);
+    await bob.history.open(id);
     await ann.conversations.update(id, { name: "another name" });
     const { messages } = await when(
       bob,
@@ -218,7 +218,11 @@ describe("files and search", () => {
     const [attachment] = messages[0]?.attachments ?? [];
     if (attachment === undefined) throw new Error("no attachment");
     expect(await (await bob.files.download(attachment)).text()).toBe(new TextDecoder().decode(bytes));
-    expect((await fetch(bob.files.url(attachment))).status).toBe(200);
+    const link = await bob.files.link(attachment);
+    expect(link).not.toContain("token");
+    expect(bob.files.url(attachment)).toBe(link);
+    expect(await (await fetch(link)).text()).toBe(new TextDecoder().decode(bytes));
+    expect((await fetch(link.replace(/.$/, "~"))).status).toBe(403);
     expect((await alice.messages.withFiles(id)).items.map((one) => one.id)).toEqual([message.id]);
     const failed = nextEvent(alice, "message.failed");
     void alice.messages.send(id, { attachments: [file] });

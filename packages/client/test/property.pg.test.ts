@@ -81,7 +81,7 @@ test("whatever the server and the network do, each message is stored once, in or
       const { id } = await untilDone(() =>
         (desks[0] as Desk).client.conversations.direct(names[1] as string),
       );
-      const look = ({ client }: Desk) => client.messages.open(id).catch(() => {});
+      const look = ({ client }: Desk) => client.history.open(id).catch(() => {});
       await Promise.all(desks.map(look));
 
       let n = 0;
@@ -119,7 +119,7 @@ test("whatever the server and the network do, each message is stored once, in or
           `timeline:${id}`,
           ({ messages }) => messages.at(-1)?.id === history.at(-1)?.id,
         );
-        while (desk.client.get(`timeline:${id}`).hasOlder) await desk.client.messages.loadOlder(id);
+        while (desk.client.get(`timeline:${id}`).hasOlder) await desk.client.history.loadOlder(id);
         const shown = desk.client.get(`timeline:${id}`).messages;
         expect(shown.map(idOf)).toEqual(history.map(idOf));
         expect(new Set(shown.map(({ key }) => key)).size).toBe(shown.length);

@@ -31,7 +31,7 @@ async function apart(name: string, storage: ClientStorage = memoryStorage()) {
   await Promise.all([live(alice), live(bob)]);
   const { id } = await alice.conversations.createGroup([`${name}-b`], { name });
   await when(bob, `conversation:${id}`, (conversation) => conversation !== null);
-  await Promise.all([alice.messages.open(id), bob.messages.open(id)]);
+  await Promise.all([alice.history.open(id), bob.history.open(id)]);
   return { alice, bob, id, storage };
 }
 
@@ -64,7 +64,7 @@ describe("offline", () => {
     ).toEqual(keys);
     cutter.down(false);
     await when(again, "connection", ({ queued }) => queued === 0);
-    await again.messages.open(id);
+    await again.history.open(id);
     const heard = await when(bob, `timeline:${id}`, ({ messages }) => messages.length === 4);
     expect(heard.messages.map(({ content }) => content)).toEqual(["one", "two", "three", "four"]);
     const own = again.get(`timeline:${id}`).messages;
@@ -367,7 +367,7 @@ describe("closed by the server", () => {
     const bob = person(between, "slow-b");
     await Promise.all([live(alice), live(bob)]);
     const { id } = await alice.conversations.direct("slow-b");
-    await bob.messages.open(id);
+    await bob.history.open(id);
     const waiting = when(bob, "connection", ({ status }) => status === "waiting");
     between.stall(true);
     const text = "🙂".repeat(9_900);

@@ -165,7 +165,7 @@ export interface ConversationPayload {
 }
 
 export interface ServerEvents {
-  ready: { user_id: string; epoch: string; position: string; heartbeat_seconds: number };
+  ready: { user_id: string; epoch: string; position: string; heartbeat_seconds: number; server_time: number };
   "message.ack": {
     conversation_id: string;
     message_id: string;

@@ -1,5 +1,6 @@
-import { type Conversation, type Message, otherOf, titleOf } from "@parlance/client";
+import type { Conversation, Message } from "@parlance/client";
 import { useClient, useConversation, useMe, usePresence, useTyping } from "@parlance/client/react";
+import { otherOf, titleOf } from "@parlance/client/show";
 import { memo, useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import { Icon } from "../design/icon.tsx";

@@ -1,5 +1,6 @@
-import { type Conversation, type Message, otherOf, titleOf, type User } from "@parlance/client";
+import type { Conversation, Message, User } from "@parlance/client";
 import { useClient, useConversation, useInbox, useMe } from "@parlance/client/react";
+import { otherOf, titleOf } from "@parlance/client/show";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";

@@ -1,5 +1,6 @@
-import { type Conversation, type NotificationLevel, otherOf, titleOf, type User } from "@parlance/client";
+import type { Conversation, NotificationLevel, User } from "@parlance/client";
 import { useClient, useMe } from "@parlance/client/react";
+import { otherOf, titleOf } from "@parlance/client/show";
 import { useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";

@@ -1,4 +1,5 @@
-import { type Client, type Message, titleOf } from "@parlance/client";
+import type { Client, Message } from "@parlance/client";
+import { titleOf } from "@parlance/client/show";
 import { plainText } from "../timeline/plain-text.tsx";
 import { currentRoute, go } from "./route.ts";
 

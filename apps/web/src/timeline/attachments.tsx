@@ -1,5 +1,5 @@
 import type { Attachment, Message } from "@parlance/client";
-import { useClient, useConnection } from "@parlance/client/react";
+import { useConnection, useFileUrl } from "@parlance/client/react";
 import { useEffect, useState } from "react";
 import { Icon } from "../design/icon.tsx";
 import { formatBytes } from "../design/time.ts";
@@ -50,10 +50,10 @@ const PAUSE_MS = 1_500;
 
 /** Its place is as large as it will be before it is there, so that nothing jumps. */
 function Picture({ attachment, onOpen }: { readonly attachment: Attachment; readonly onOpen: () => void }) {
-  const { files } = useClient();
   const isLive = useConnection().status === "live";
   const [tries, setTries] = useState(0);
   const { width, height, fileName, hasThumbnail } = attachment;
+  const url = useFileUrl(attachment, hasThumbnail ? "thumbnail" : "file");
   const scale = Math.min(1, MAX_WIDTH / (width ?? 1), MAX_HEIGHT / (height ?? 1));
   const size = { width: Math.round((width ?? 1) * scale), height: Math.round((height ?? 1) * scale) };
 
@@ -66,7 +66,7 @@ function Picture({ attachment, onOpen }: { readonly attachment: Attachment; read
     <button type="button" className={styles.picture} onClick={onOpen} aria-label={`Open ${fileName}`}>
       <img
         key={`${isLive} ${tries}`}
-        src={files.url(attachment, hasThumbnail ? "thumbnail" : "file")}
+        src={url ?? undefined}
         alt={fileName}
         {...size}
         loading="lazy"
@@ -77,16 +77,10 @@ function Picture({ attachment, onOpen }: { readonly attachment: Attachment; read
 }
 
 export function FileLink({ attachment }: { readonly attachment: Attachment }) {
-  const { files } = useClient();
+  const url = useFileUrl(attachment);
   const { fileName, size } = attachment;
   return (
-    <a
-      className={styles.file}
-      href={files.url(attachment)}
-      download={fileName}
-      target="_blank"
-      rel="noopener"
-    >
+    <a className={styles.file} href={url ?? undefined} download={fileName} target="_blank" rel="noopener">
       <Icon name="file" size={24} />
       <span>
         <b>{fileName}</b>

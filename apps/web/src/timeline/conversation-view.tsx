@@ -1,4 +1,4 @@
-import { type ClientError, type Conversation, otherOf, type Presence, titleOf } from "@parlance/client";
+import type { ClientError, Conversation, Presence } from "@parlance/client";
 import {
   useClient,
   useConnection,
@@ -8,6 +8,7 @@ import {
   usePresence,
   useTopic,
 } from "@parlance/client/react";
+import { otherOf, titleOf } from "@parlance/client/show";
 import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
@@ -88,13 +89,13 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
 
   // Where it begins: at a message that was asked for, else at the live end.
   useEffect(() => {
-    if (wanted !== null) client.messages.jump(id, wanted).catch(() => {});
-    else client.messages.open(id).catch(() => {});
+    if (wanted !== null) client.history.jump(id, wanted).catch(() => {});
+    else client.history.open(id).catch(() => {});
   }, [client, id, wanted]);
 
   // All was forgotten, after a reset.
   useEffect(() => {
-    if (isEmpty && currentRoute().messageId === null) client.messages.open(id).catch(() => {});
+    if (isEmpty && currentRoute().messageId === null) client.history.open(id).catch(() => {});
   }, [client, id, isEmpty]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: each time one comes here, also by the same address
@@ -135,7 +136,7 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
           <button
             type="button"
             className={controls.button}
-            onClick={() => void client.messages.open(id).catch(() => {})}
+            onClick={() => void client.history.open(id).catch(() => {})}
           >
             Try again
           </button>

@@ -1,4 +1,5 @@
-import { type Conversation, type Message, type MessageStatus, messageStatus } from "@parlance/client";
+import type { Conversation, Message } from "@parlance/client";
+import { type MessageStatus, messageStatus } from "@parlance/client/show";
 import { Icon, type IconName } from "../design/icon.tsx";
 import styles from "./mark.module.css";
 

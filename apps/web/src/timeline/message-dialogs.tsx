@@ -1,5 +1,5 @@
-import type { EarlierText, Message } from "@parlance/client";
-import { useClient } from "@parlance/client/react";
+import type { Attachment, EarlierText, Message } from "@parlance/client";
+import { useClient, useFileUrl } from "@parlance/client/react";
 import { useEffect, useState } from "react";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
@@ -105,22 +105,25 @@ export function ImageDialog({
   attachmentId,
   onClose,
 }: MessageDialogProps & { readonly attachmentId: string }) {
-  const { files } = useClient();
   const attachment = message.attachments.find(({ id }) => id === attachmentId);
-  if (attachment === undefined) return null;
-  const url = files.url(attachment);
+  return attachment === undefined ? null : <Image attachment={attachment} onClose={onClose} />;
+}
+
+function Image({ attachment, onClose }: { readonly attachment: Attachment; readonly onClose: () => void }) {
+  const { fileName } = attachment;
+  const url = useFileUrl(attachment);
   return (
     <Dialog
-      title={attachment.fileName}
+      title={fileName}
       wide
       onClose={onClose}
       actions={
-        <a className={controls.button} href={url} download={attachment.fileName}>
+        <a className={controls.button} href={url ?? undefined} download={fileName}>
           Save
         </a>
       }
     >
-      <img className={styles.image} src={url} alt={attachment.fileName} />
+      <img className={styles.image} src={url ?? undefined} alt={fileName} />
     </Dialog>
   );
 }

@@ -116,8 +116,8 @@ export function MessageList({
     if (inThread) return;
     const { id } = conversation;
     // What fails is asked for again with the next move.
-    if (scrollTop < MORE_PX) client.messages.loadOlder(id).catch(() => {});
-    if (left < MORE_PX) client.messages.loadNewer(id).catch(() => {});
+    if (scrollTop < MORE_PX) client.history.loadOlder(id).catch(() => {});
+    if (left < MORE_PX) client.history.loadNewer(id).catch(() => {});
   }, [client, conversation, inThread]);
 
   // A page that does not fill the window is followed by the next without anybody having scrolled.
@@ -185,7 +185,7 @@ export function MessageList({
   }, [rows, actions]);
 
   async function toEnd(): Promise<void> {
-    if (hasNewer && !inThread) await client.messages.open(conversation.id);
+    if (hasNewer && !inThread) await client.history.open(conversation.id);
     requestAnimationFrame(() => virtual.scrollToEnd());
   }
 

@@ -76,7 +76,7 @@ describe.skipIf(chromiumPath === null)("in Chromium", () => {
       const bob = person(server, `${storage}-b`);
       await live(bob);
       const { id } = await bob.conversations.direct(`${storage}-a`);
-      await bob.messages.open(id);
+      await bob.history.open(id);
       const page = await openPage();
       const start = () =>
         page.evaluate(
@@ -108,7 +108,7 @@ describe.skipIf(chromiumPath === null)("in Chromium", () => {
     const bob = person(server, "full-b");
     await live(bob);
     const { id } = await bob.conversations.direct("full-a");
-    await bob.messages.open(id);
+    await bob.history.open(id);
     const page = await openPage();
     const error = await page.evaluate(
       async ({ url, id }) => {

@@ -65,6 +65,6 @@ export async function pair(
   await Promise.all([live(alice), live(bob)]);
   const { id } = await alice.conversations.direct(`${name}-b`);
   await when(bob, `conversation:${id}`, (conversation) => conversation !== null);
-  await Promise.all([alice.messages.open(id), bob.messages.open(id)]);
+  await Promise.all([alice.history.open(id), bob.history.open(id)]);
   return { alice, bob, id };
 }

@@ -223,6 +223,10 @@ export const OPTIONS = {
     group: "Behaviour",
     text: "Hours after which an uploaded file that no message uses is removed.",
   }),
+  FILE_LINK_MINUTES: option(integer(1, 1_440), "60", {
+    group: "Behaviour",
+    text: "Minutes for which a signed link to a file is good. Whether its user may still see the file is asked each time it is followed.",
+  }),
   TYPING_TTL_SECONDS: option(integer(1, 60), "5", {
     group: "Behaviour",
     text: "Seconds after which a user who was typing no longer is, unless said again.",

@@ -19,15 +19,17 @@ test.each([false, true])("what must not be logged is not, wherever it stands (pr
   const lines = linesOf(pretty, (log) => {
     log.info({ headers: { authorization: `Bearer ${CANARY}`, cookie: CANARY }, token: CANARY }, "headers");
     log.info({ url: `/ws?token=${CANARY}&user_id=alice`, other: `/x?a=1&access_token=${CANARY}` }, "urls");
+    log.info({ url: `/api/chat/attachments/x?user=alice&signature=${CANARY}` }, "links");
     log.info({ databaseUrl: CANARY, config: { password: CANARY, jwtSecret: CANARY } }, "settings");
     log.info({ message: { id: 7, content: CANARY, metadata: { a: CANARY } } }, "content");
     log.info({ note: jwt }, `GET /ws?token=${CANARY} with ${jwt}`);
     log.error({ error: failure }, "failure");
     log.error({ err: failure }, "failure");
   });
-  expect(lines).toHaveLength(7);
+  expect(lines).toHaveLength(8);
   expect(lines.filter((line) => line.includes(CANARY))).toEqual([]);
   expect(lines.join("")).toContain("user_id=alice");
+  expect(lines.join("")).toContain("user=alice");
   expect(lines.join("")).toContain("connect postgres://[hidden]@db/x failed");
 });
 

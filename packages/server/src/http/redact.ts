@@ -30,7 +30,7 @@ const HIDDEN = "[hidden]";
 export function redactText(text: string): string {
   return text
     .slice(0, MAX_TEXT_LENGTH)
-    .replace(/(token|password|secret)=[^&\s"']*/gi, `$1=${HIDDEN}`)
+    .replace(/(token|password|secret|signature)=[^&\s"']*/gi, `$1=${HIDDEN}`)
     .replace(/:\/\/[^\s/?#@"']*@/g, `://${HIDDEN}@`)
     .replace(/\bbearer +[^\s"',]+/gi, `Bearer ${HIDDEN}`)
     .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, HIDDEN);

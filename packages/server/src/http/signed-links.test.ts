@@ -4,14 +4,16 @@ import { createSignedLinks } from "./signed-links.ts";
 
 const key = randomBytes(32);
 const START = Date.parse("2026-03-01T12:03:00Z");
+const HOUR_MS = 3_600_000;
 const parse = (query: string): unknown => Object.fromEntries(new URLSearchParams(query.slice(1)));
 
 test("a link is good for the hour, and the same for five minutes", () => {
   let now = START;
-  const links = createSignedLinks(key, () => now);
-  const first = links.sign("/a", "ann b&c=d");
+  const links = createSignedLinks(key, HOUR_MS, () => now);
+  const { query: first, expiresAt } = links.sign("/a", "ann b&c=d");
+  expect(expiresAt).toBe(START + 57 * 60_000);
   now += 60_000;
-  expect(links.sign("/a", "ann b&c=d")).toBe(first);
+  expect(links.sign("/a", "ann b&c=d").query).toBe(first);
   now = START + 55 * 60_000;
   expect(links.verify("/a", parse(first))).toMatchObject({ userId: "ann b&c=d", rights: "user" });
   now = START + 60 * 60_000;
@@ -19,8 +21,8 @@ test("a link is good for the hour, and the same for five minutes", () => {
 });
 
 test("it is a link to one thing for one user, by one key", () => {
-  const links = createSignedLinks(key, () => START);
-  const query = links.sign("/a", "ann");
+  const links = createSignedLinks(key, HOUR_MS, () => START);
+  const { query } = links.sign("/a", "ann");
   expect(links.verify("/a", {})).toBeNull();
   for (const [path, changed] of [
     ["/b", query],
@@ -34,7 +36,7 @@ test("it is a link to one thing for one user, by one key", () => {
   expect(() => links.verify("/a", { ...(parse(query) as object), user: ["ann", "ann"] })).toThrow(
     "not valid",
   );
-  expect(() => createSignedLinks(randomBytes(32), () => START).verify("/a", parse(query))).toThrow(
+  expect(() => createSignedLinks(randomBytes(32), HOUR_MS, () => START).verify("/a", parse(query))).toThrow(
     "not valid",
   );
 });

@@ -102,7 +102,7 @@ export async function createFaces(parts: FacesParts): Promise<Faces> {
     door,
     listen: engine.listen,
     identity,
-    links: createSignedLinks(await store.secret("links"), now),
+    links: createSignedLinks(await store.secret("links"), config.fileLinkMinutes * 60_000, now),
     log,
     now,
     isOurs: sticky?.isOurs ?? (() => true),

@@ -3,7 +3,7 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openScene, type Scene, type ServerProcess } from "../support/server.ts";
 import { connect, openConversation, say } from "../support/socket.ts";
-import { type Person, personOf, share } from "./people.ts";
+import { type Person, personOf, share, type UploadAnswer } from "./people.ts";
 
 let scene: Scene;
 let server: ServerProcess;
@@ -159,6 +159,40 @@ test("a link works without a token, for whom it was made, as long as they may (U
   expect((await fetch(other.url + uploaded.url)).status, "on another process").toBe(200);
 });
 
+test("a reader asks for a link to one file; it opens that alone, and nothing once they were let out (UP8)", async () => {
+  const group = await openConversation(ann.client, ["ann", "bob", "carl"], "links");
+  const { body } = await ann.upload("for the group", { name: "g.txt", type: "text/plain" });
+  await say(ann.client, group, "", { attachment_ids: [body.data.id] });
+  const path = `/api/chat/attachments/${body.data.id}`;
+  const asked = await bob.get(`${path}/link`);
+  expect(asked.status).toBe(200);
+  const { url, thumbnailUrl, expiresAt } = ((await asked.json()) as UploadAnswer["body"]).data;
+  expect(url).toMatch(/\?user=bob&expires=\d+&signature=/);
+  expect(url).not.toContain("token");
+  expect(thumbnailUrl).toBeNull();
+  const leftMinutes = (Date.parse(expiresAt) - Date.now()) / 60_000;
+  expect(leftMinutes).toBeGreaterThan(54);
+  expect(leftMinutes).toBeLessThan(61);
+
+  const follow = (link: string, headers = {}) => fetch(server.url + link, { headers });
+  const range = await follow(url, { range: "bytes=4-6" });
+  expect([range.status, await range.text()]).toEqual([206, "the"]);
+  const other = await share(ann, bob, "another file");
+  expect((await follow(url.replace(body.data.id, other.uploaded.id))).status).toBe(403);
+  expect((await follow(url.replace("?", "/link?"))).status, "a link leads to no other link").toBe(401);
+  expect((await follow(`${path}/link`)).status).toBe(401);
+  expect((await eve.get(`${path}/link`)).status).toBe(404);
+  expect((await bob.get(`/api/chat/attachments/${UNKNOWN}/link`)).status).toBe(404);
+
+  const removed = await fetch(`${server.url}/api/chat/conversations/${group}/participants/bob`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${ann.token}` },
+  });
+  expect(removed.status).toBe(200);
+  expect((await follow(url)).status).toBe(404);
+  expect((await bob.get(`${path}/link`)).status).toBe(404);
+});
+
 test("the text beside a file can be taken away again, and only there", async () => {
   const { conversation, ack } = await share(ann, bob, "captioned");
   const edit = async (message_id: string, content: string) =>
@@ -202,4 +236,6 @@ test("uploads are limited by the minute in jwt mode, and a token of a service is
   const service = await tokenOf({ sub: "svc", scope: "parlance:service" });
   expect((await upload(service, "ann")).status).toBe(201);
   expect((await upload(service)).status).toBe(401);
+  const link = `${limited.url}/api/chat/attachments/${UNKNOWN}/link`;
+  expect((await fetch(link, { headers: { authorization: `Bearer ${service}` } })).status).toBe(403);
 });

@@ -64,6 +64,7 @@ describe("what the server says", () => {
           epoch: expect.stringMatching(/^[0-9a-f]{32}$/),
           position: expect.stringMatching(/^[0-9a-z]{8}\./),
           heartbeat_seconds: 25,
+          server_time: expect.closeTo(Date.now(), -5),
         },
       },
     ]);

@@ -11,11 +11,11 @@ import type { RouteScope } from "../../http/scopes.ts";
 import { leaveBody } from "../../http/upload-body.ts";
 import { readUpload } from "../../http/uploads.ts";
 import type { DialectParts } from "../dialect.ts";
-import { attachmentOf } from "./attachment-shape.ts";
+import { attachmentOf, linkOf } from "./attachment-shape.ts";
 import { hasToken, tokenCaller } from "./callers.ts";
 import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
-import { created } from "./rest/replies.ts";
-import { Attachment } from "./shapes.ts";
+import { created, ok } from "./rest/replies.ts";
+import { Attachment, FileLink } from "./shapes.ts";
 
 type AttachmentParts = Pick<DialectParts, "door" | "identity" | "links">;
 
@@ -105,6 +105,30 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
     return await sendFile(request, reply, opened, `"${params.id}.${variant}"`);
   };
   const Params = Type.Object({ id: Type.String() });
+  app.get(
+    `${ATTACHMENTS_PATH}/:id/link`,
+    {
+      schema: {
+        tags,
+        summary: "Addresses of a file that work without a token, for its reader and a while",
+        params: Params,
+        response: ok(FileLink),
+      },
+    },
+    async (request, reply) => {
+      // By a token alone: a link that led to the next one would never end.
+      const caller = await callerOf(request);
+      const { userId } = caller;
+      if (userId === null) throw new Refusal("forbidden", "A link is made for a user");
+      const { id } = request.params as { id: string };
+      const { attachment } = await door.answer(caller, {
+        type: "open-attachment",
+        attachmentId: id,
+        variant: "file",
+      });
+      return reply.send(envelope(linkOf(attachment, { links, userId })));
+    },
+  );
   const method = ["GET", "HEAD"];
   app.route({
     method,

@@ -73,6 +73,11 @@ export const Attachment = Type.Object(
   { title: "Attachment", ...closed },
 );
 
+export const FileLink = Type.Object(
+  { url: Text, thumbnailUrl: Nullable(Text), expiresAt: Text },
+  { title: "FileLink", ...closed },
+);
+
 /** Count by emoji. */
 export const ReactionSummary = Type.Record(Text, Type.Integer());
 const Metadata = Type.Record(Text, Type.Unknown());

@@ -108,6 +108,7 @@ export class Connection implements WebSocketEvents, Visited, Outlet {
         epoch: this.listening.epoch(),
         position: this.listening.startPosition(),
         heartbeat_seconds: this.#limits.heartbeatSeconds,
+        server_time: this.parts.now(),
       }),
     );
     setTimeout(() => this.release(), RESUME_GRACE_MS);
