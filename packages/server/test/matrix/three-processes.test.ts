@@ -3,12 +3,12 @@ import { openScene } from "../support/server.ts";
 import { matrix } from "./matrix.ts";
 
 describeWithRedis("over Redis", () => {
-  matrix("two processes", async () => {
+  matrix("three processes", async () => {
     const redis = await startRedis();
-    const scene = await openScene("matrix_two");
+    const scene = await openScene("matrix_three");
     const env = { REDIS_URL: redis.url };
     return {
-      servers: await Promise.all([scene.start(env), scene.start(env)]),
+      servers: await Promise.all([scene.start(env), scene.start(env), scene.start(env)]),
       async close() {
         await scene.close();
         await redis.close();
