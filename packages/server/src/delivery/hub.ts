@@ -257,6 +257,8 @@ export class Hub {
   /** Order: the user's topic, memberships, the conversations' topics, their clocks. */
   async #load(user: LocalUser): Promise<void> {
     await this.#options.bus.subscribe(`user:${user.id}`);
+    // What was finished before this is in the look at the memberships.
+    const horizon = this.horizon.xid;
     const memberships = await this.#memberships(user.id);
     if (memberships === undefined || memberships.size === 0) return;
     await Promise.all(
@@ -265,17 +267,17 @@ export class Hub {
         if (channel !== null) this.#enter(user, channel, joinedSeq);
       }),
     );
-    await this.#leaveWhatIsLeft(user);
+    await this.#leaveWhatIsLeft(user, horizon);
   }
 
   /**
    * Who was let out between the look at the memberships and listening was told of it by nobody: looked at once more
    * after that, none is missed.
    */
-  async #leaveWhatIsLeft(user: LocalUser): Promise<void> {
-    const memberships = await this.#memberships(user.id);
-    for (const channel of user.channels.values()) {
-      if (!memberships?.has(channel.id) && !user.joining?.has(channel.id)) this.#host.removed(channel, user);
+  async #leaveWhatIsLeft(user: LocalUser, horizon: number): Promise<void> {
+    for (const id of await this.#options.reader.leftSince(user.id, horizon)) {
+      const channel = user.channels.get(id);
+      if (channel !== undefined && !user.joining?.has(id)) this.#host.removed(channel, user);
     }
   }
 

@@ -245,6 +245,7 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
   contacts: () => people.contacts("user-1", { maxParticipants: 100, after: "user-2", limit: 1_000 }),
   "last seen": () => users.setLastSeen(["user-1", "user-2"].map((id) => ({ id, at: 1 }))),
   memberships: () => ticks.memberships(["user-1", "user-2"]),
+  "left since": () => ticks.leftSince("user-1", 1),
   clocks: () => ticks.clocks([1, 2, 3].map((i) => place(i).conversationId)),
   "new messages": () => ticks.newMessages(place(0).conversationId, 50, 90, 500),
   "changed messages": () => ticks.changedMessages(place(0).conversationId, 50, 50, 1_000, 500),

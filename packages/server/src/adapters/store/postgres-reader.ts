@@ -2,6 +2,7 @@ import {
   type ConversationHead,
   FEW_PARTICIPANTS,
   HEAD_PARTICIPANTS,
+  type Message,
   type ParticipantDetail,
 } from "@parlance/protocol/model.ts";
 import type { CountedPage, EarlierText, InboxEntry, Reaction, ReadBy } from "@parlance/protocol/queries.ts";
@@ -14,7 +15,7 @@ import type {
   UserStore,
 } from "../../core/ports/reader.ts";
 import { inByteOrder } from "./byte-order.ts";
-import { column, gathered } from "./gathered.ts";
+import { byQuestion, column, gathered } from "./gathered.ts";
 import type { Query } from "./line.ts";
 import { MESSAGE_COLUMNS, MESSAGE_JSON, readMessages } from "./shapes.ts";
 
@@ -96,15 +97,23 @@ const CALLED = `select wished.id as "userId", null as name
   where (select 1 from participants p
          where p.conversation_id = $1 and p.user_id = found.id and p.left_seq is null limit 1) is not null`;
 
-/** $1: the user. What follows picks the rows; all of a list's shape is here but the head, which is everybody's. */
-const OWN_ENTRY = `epoch_ms(c.last_message_at) as "lastMessageAt", unread(p, c) as unread,
-    unread_mentions(p, c) as "unreadMentions",
+/**
+ * Why not as calls of `unread(p, c)`: PostgreSQL works a function that answers rows into the statement, and calls one that
+ * looks something up by itself for each row, at ten times the cost.
+ */
+const UNREAD_COUNT =
+  "case when unread_above(p, c) > 0 then (select u.unread from unread_looked_up_of(p, c) u) else 0 end";
+const UNREAD_MENTIONS = `case when c.last_seq > coalesce(p.unread_seq, p.read_seq)
+    then (select u.unread from unread_mentions_of(p) u) else 0 end`;
+
+/** All of a list's shape of participant `p` and conversation `c` but what is not the person's own: head and last message. */
+const OWN_ENTRY = `epoch_ms(c.last_message_at) as "lastMessageAt", ${UNREAD_COUNT} as unread,
+    ${UNREAD_MENTIONS} as "unreadMentions",
     p.muted, p.pinned, coalesce(p.archived_seq >= c.last_seq, false) as archived, p.level,
     coalesce(p.hidden_seq >= c.last_seq, false) as hidden,
     p.barred and exists (select from participants q join blocks b on b.blocker_id = p.user_id and b.blocked_id = q.user_id
-                         where q.conversation_id = c.id and q.user_id <> p.user_id) as blocked,
-    (select ${MESSAGE_JSON} from messages m where m.conversation_id = c.id and m.seq = c.last_seq
-       and (m.seq >= p.joined_seq or coalesce((c.settings->>'historyVisible')::boolean, true))) as "lastMessage"`;
+                         where q.conversation_id = c.id and q.user_id <> p.user_id) as blocked`;
+const SEES_LAST = "(c.last_seq >= p.joined_seq or coalesce((c.settings->>'historyVisible')::boolean, true))";
 
 const INBOX = `with place as materialized (
     select c.id, c.last_message_at from participants p join conversations c on c.id = p.conversation_id
@@ -116,15 +125,21 @@ const INBOX = `with place as materialized (
     order by epoch_ms(c.last_message_at) desc, c.id desc limit $4)
   select head_json(c, (
       select json_agg(participant_json(q, (select u.name from users u where u.id = q.user_id)))
-      from head_participants(c.id) q)) as head, ${OWN_ENTRY}
+      from head_participants(c.id) q)) as head, ${OWN_ENTRY},
+    (select ${MESSAGE_JSON} from messages m where m.conversation_id = c.id and m.seq = c.last_seq and ${SEES_LAST}) as "lastMessage"
   from place
   join conversations c on c.id = place.id
   join participants p on p.conversation_id = c.id and p.user_id = $1
   order by epoch_ms(place.last_message_at) desc, c.id desc`;
 
-const OWN_ENTRIES = `select c.id, ${OWN_ENTRY}
-  from conversations c join participants p on p.conversation_id = c.id and p.user_id = $1 and p.left_seq is null
-  where c.id = any ($2)`;
+const OWN_ENTRIES = `select s.i, case when ${SEES_LAST} then c.last_seq else 0 end as "lastSeq", ${OWN_ENTRY}
+  from unnest($1::text[], $2::bigint[]) with ordinality s (user_id, conversation_id, i)
+  join participants p on p.conversation_id = s.conversation_id and p.user_id = s.user_id and p.left_seq is null
+  join conversations c on c.id = s.conversation_id`;
+const MOST_ENTRIES = 200;
+
+const MESSAGES_AT = `select s.i, ${MESSAGE_COLUMNS} from unnest($1::bigint[], $2::bigint[]) with ordinality s (conversation_id, seq, i)
+  join messages m on m.conversation_id = s.conversation_id and m.seq = s.seq`;
 
 /** $2: of more people than that none. */
 const HEADS = `select case when c.participant_count > s.most then head_json(c, null) else head_json(c.id) end as head
@@ -138,10 +153,7 @@ const EVERYBODY = 2 ** 31 - 1;
 const NEWEST = Number.MAX_SAFE_INTEGER;
 
 const UNREAD = `select * from (
-    select c.id as "conversationId",
-      case when unread_above(p, c) > 0 then (select u.unread from unread_looked_up_of(p, c) u) else 0 end as unread,
-      case when c.last_seq > coalesce(p.unread_seq, p.read_seq)
-        then (select u.unread from unread_mentions_of(p) u) else 0 end as "unreadMentions"
+    select c.id as "conversationId", ${UNREAD_COUNT} as unread, ${UNREAD_MENTIONS} as "unreadMentions"
     from participants p join conversations c on c.id = p.conversation_id
     where p.user_id = $1 collate "C" and p.left_seq is null and coalesce(p.hidden_seq < c.last_seq, true)
     offset 0) counted
@@ -169,12 +181,26 @@ const PEOPLE = `select p.conversation_id as "conversationId", ${DETAIL}
   where me.conversation_id = any ($2) and me.user_id = $1 and me.left_seq is null
   order by p.conversation_id, p.joined_seq, p.user_id`;
 
+/** An entry without what others have too. */
+interface OwnEntry extends Omit<InboxEntry, "head" | "lastMessage"> {
+  /** Of the last message that the user may see; 0: none. */
+  readonly lastSeq: number;
+}
+
 export function createReader(query: Query): Reader {
   const messages = (text: string, values: readonly unknown[]) => readMessages(query, text, values);
   const headOf = gathered<readonly [number, number], ConversationHead>(async (asks) => {
     const rows = await query<{ head: ConversationHead }>(HEADS, [column(asks, 0), column(asks, 1)]);
     return rows.map(({ head }) => head);
   }, MOST_HEADS);
+  const ownEntry = gathered<readonly [string, number], OwnEntry | undefined>(async (asks) => {
+    const rows = await query<OwnEntry & { i: number }>(OWN_ENTRIES, [column(asks, 0), column(asks, 1)]);
+    return byQuestion(asks, rows).map(([own]) => own);
+  }, MOST_ENTRIES);
+  const messageAt = gathered<readonly [number, number], Message | undefined>(async (asks) => {
+    const rows = await readMessages<{ i: number }>(query, MESSAGES_AT, [column(asks, 0), column(asks, 1)]);
+    return byQuestion(asks, rows).map(([message]) => message);
+  }, MOST_ENTRIES);
 
   return {
     async standing(conversationId, userId) {
@@ -260,13 +286,19 @@ export function createReader(query: Query): Reader {
       ]),
     async entries(userId, conversationIds, few = false) {
       const most = few ? FEW_PARTICIPANTS : EVERYBODY;
-      const rows = await query<Omit<InboxEntry, "head"> & { id: number }>(OWN_ENTRIES, [
-        userId,
-        conversationIds,
-      ]);
-      return await Promise.all(
-        rows.map(async ({ id, ...own }) => ({ head: await headOf(id, most), ...own })),
+      const entries = await Promise.all(
+        conversationIds.map(async (id) => {
+          const own = await ownEntry(userId, id);
+          if (own === undefined) return [];
+          const { lastSeq, ...rest } = own;
+          const [head, lastMessage = null] = await Promise.all([
+            headOf(id, most),
+            lastSeq === 0 ? null : messageAt(id, lastSeq),
+          ]);
+          return [{ head, lastMessage, ...rest }];
+        }),
       );
+      return entries.flat();
     },
     async directConversation(pair) {
       const [row] = await query<{ id: number }>(

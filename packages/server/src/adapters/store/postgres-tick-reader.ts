@@ -52,6 +52,11 @@ const MOVED = `select s.i, ${MOVED_COLUMNS}
   join participants p on p.user_id = s.user_id collate "C" join conversations c on c.id = p.conversation_id
   where c.moved_xid >= s.horizon::xid8`;
 
+const LEFT_SINCE = `select s.i, p.conversation_id as id
+  from unnest($1::text[], $2::text[]) with ordinality s (user_id, horizon, i)
+  join participants p on p.user_id = s.user_id collate "C" and p.member_xid >= s.horizon::xid8
+  where p.left_seq is not null`;
+
 const STANDINGS = `select ${MOVED_COLUMNS}
   from participants p join conversations c on c.id = p.conversation_id
   where p.user_id = $1 collate "C" and c.id = any ($2)`;
@@ -147,6 +152,10 @@ export function createTickReader(query: Query, epoch: () => Promise<string>): Ti
          where user_id = any ($1 collate "C") and left_seq is null`,
         [userIds],
       ),
+    leftSince: gathered(async (asks: readonly (readonly [string, number])[]) => {
+      const rows = await query<{ i: number; id: number }>(LEFT_SINCE, [column(asks, 0), column(asks, 1)]);
+      return byQuestion(asks, rows).map((found) => found.map(({ id }) => id));
+    }, MOST_ASKED),
     clocks: (conversationIds) => query<ClockAt & Record<string, unknown>>(CLOCKS, [conversationIds]),
     newMessages: stretches(NEW_MESSAGES, 2),
     changedMessages: stretches(CHANGED_MESSAGES, 3),

@@ -65,6 +65,8 @@ export interface TickReader {
   ): Promise<
     readonly { readonly userId: string; readonly conversationId: number; readonly joinedSeq: number }[]
   >;
+  /** The conversations that the user was in and is out of since a transaction from `horizon` on. */
+  leftSince(userId: string, horizon: number): Promise<readonly number[]>;
   clocks(conversationIds: readonly number[]): Promise<readonly ClockAt[]>;
   /** New messages by seq, of `seq > since`. */
   newMessages(

@@ -25,10 +25,6 @@ create function unread_mentions_of(p participants) returns table (unread bigint)
 create function unread_mentions(p participants) returns bigint language sql stable
   return (select u.unread from unread_mentions_of(p) u);
 
--- The same beside the conversation: where nothing was said since, nothing is looked up.
-create function unread_mentions(p participants, c conversations) returns bigint language sql stable
-  return case when c.last_seq > coalesce(p.unread_seq, p.read_seq) then unread_mentions(p) else 0 end;
-
 -- append_messages and, in its transaction, what only some messages have: for a batch in which a message names somebody
 -- or is a reply; all others are not made to pay for it. p_named has [{"i": the draft's place from 1, "users": […]}, …].
 create function append_with_more(
