@@ -4,11 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { nats } from "./peers/nats.ts";
+import { nchan } from "./peers/nchan.ts";
+import { rabbitmqQueues, rabbitmqTopics } from "./peers/rabbitmq.ts";
 import type { Results } from "./results.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const place = mkdtempSync(join(tmpdir(), "plb-smoke-"));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
+const out = join(place, "results.json");
+const samplesOf = (peer: string) =>
+  (JSON.parse(readFileSync(out, "utf8")) as Results).samples.filter((sample) => sample.peer === peer);
 
 function bench(...argv: string[]): Promise<{ code: number | string; output: string }> {
   return new Promise((resolve) => {
@@ -18,14 +24,12 @@ function bench(...argv: string[]): Promise<{ code: number | string; output: stri
   });
 }
 
-// Needs the whole server and four PostgreSQLs one after the other: some twenty seconds.
+// Needs the whole server and four PostgreSQLs one after the other: some twenty seconds, and of RabbitMQ twice where it is installed.
 test("every workload runs against the real server, and every message comes once and in order", async () => {
-  const out = join(place, "results.json");
   const { code, output } = await bench("--quick", "--out", out);
   expect(code, output).toBe(0);
 
-  const { samples } = JSON.parse(readFileSync(out, "utf8")) as Results;
-  const ours = samples.filter((sample) => sample.peer === "Parlance");
+  const ours = samplesOf("Parlance");
   expect(ours.filter((sample) => sample.failure !== undefined)).toEqual([]);
   const cases = ours.map((sample) => `${sample.workload} ${sample.case}`);
   expect(cases).toEqual([
@@ -54,7 +58,25 @@ test("every workload runs against the real server, and every message comes once 
   const plotted = await bench("--plot", out);
   expect(plotted.output).toContain("w1-8x10.svg");
   expect(readFileSync(join(place, "w1-8x10.svg"), "utf8")).toContain("bare batch insert");
-}, 120_000);
+}, 240_000);
+
+// Nobody has to install them to run the tests.
+test.for([rabbitmqQueues, rabbitmqTopics, nats, nchan])(
+  "$name was measured in that run where it is installed, and else its rows say that it is not",
+  ({ name, isPresent }, { skip }) => {
+    const samples = samplesOf(name);
+    expect(samples.length).toBeGreaterThan(0);
+    if (!isPresent!()) {
+      expect(samples.every((sample) => sample.absent)).toBe(true);
+      skip("not installed");
+    }
+    for (const { truth, failure } of samples) {
+      expect(failure).toBeUndefined();
+      expect(truth).toMatchObject({ missing: 0, doubled: 0, outOfOrder: 0, seqFaults: 0 });
+      expect(truth!.received).toBeGreaterThan(0);
+    }
+  },
+);
 
 test("a workload that does not exist is refused by name", async () => {
   const { code, output } = await bench("W99");

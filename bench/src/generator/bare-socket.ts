@@ -19,7 +19,7 @@ export function nextSource(): { localAddress: string; localPort: number } {
   return { localAddress: `127.${own}.${last}`, localPort: FIRST_PORT + (index % SOCKETS_PER_ADDRESS) };
 }
 
-/** Called for each text message; the bytes are only valid during the call. */
+/** Called for each message of the kind that is sent; the bytes are only valid during the call. */
 export type OnText = (payload: Buffer) => void;
 
 /**
@@ -29,6 +29,7 @@ export type OnText = (payload: Buffer) => void;
 export class BareSocket {
   #onText: OnText = () => {};
   #onClose: (reason: string) => void = () => {};
+  readonly #opcode: number;
   #tcp: Socket;
   #reader: FrameReader;
   #early: Buffer;
@@ -36,8 +37,9 @@ export class BareSocket {
   #gathering: boolean = false;
   #closed: boolean = false;
 
-  private constructor(tcp: Socket, early: Buffer) {
+  private constructor(tcp: Socket, early: Buffer, opcode: number) {
     this.#tcp = tcp;
+    this.#opcode = opcode;
     this.#early = early;
     this.#reader = new FrameReader((opcode, payload) => this.#message(opcode, payload));
     tcp.on("error", (error) => this.#ended(error.message));
@@ -45,7 +47,7 @@ export class BareSocket {
   }
 
   /** @throws Error when the upgrade is refused, with the server's status line. */
-  static open(port: number, target: string): Promise<BareSocket> {
+  static open(port: number, target: string, isBinary = false): Promise<BareSocket> {
     return new Promise((resolve, reject) => {
       const tcp = connect({ port, host: "127.0.0.1", ...nextSource(), noDelay: true });
       let head: Buffer = Buffer.alloc(0);
@@ -66,8 +68,8 @@ export class BareSocket {
         tcp.removeListener("error", refuse);
         tcp.removeListener("close", onEnd);
         tcp.pause();
-        const socket = new BareSocket(tcp, Buffer.from(head.subarray(end + 4)));
-        resolve(socket);
+        const opcode = isBinary ? Opcode.binary : Opcode.text;
+        resolve(new BareSocket(tcp, Buffer.from(head.subarray(end + 4)), opcode));
       };
       const onEnd = () => refuse(new Error("the connection ended before the upgrade"));
       tcp.on("data", onHead);
@@ -90,7 +92,7 @@ export class BareSocket {
   }
 
   sendText(payload: string): void {
-    const frame = clientFrame(Opcode.text, payload);
+    const frame = clientFrame(this.#opcode, payload);
     if (this.#gathering) this.#out.push(frame);
     else if (!this.#closed) this.#tcp.write(frame);
   }
@@ -123,7 +125,7 @@ export class BareSocket {
   }
 
   #message(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.text) this.#onText(payload);
+    if (opcode === this.#opcode) this.#onText(payload);
     else if (opcode === Opcode.ping) this.#out.push(clientFrame(Opcode.pong, payload));
     else if (opcode === Opcode.close) {
       const code = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;

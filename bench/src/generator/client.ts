@@ -1,6 +1,6 @@
 import { BareSocket } from "./bare-socket.ts";
 import { BareStream } from "./bare-stream.ts";
-import type { Driver, FrameKind } from "./drivers/driver.ts";
+import type { Driver, FrameKind, Seat } from "./drivers/driver.ts";
 
 const READY_TIMEOUT_MS = 30_000;
 
@@ -27,33 +27,34 @@ export class Client {
   static async connect(
     port: number,
     driver: Driver,
-    user: string,
+    seat: Seat,
     onReady: (payload: Buffer) => void = () => {},
   ): Promise<Client> {
-    const token = (await driver.tokenOf?.(port, user)) ?? "";
-    const socket = await BareSocket.open(port, driver.upgradePath(user));
-    const client = new Client(user, port, socket, driver);
+    const token = (await driver.tokenOf?.(port, seat.user)) ?? "";
+    const socket = await BareSocket.open(port, driver.upgradePath(seat), driver.isBinary);
+    const client = new Client(seat.user, port, socket, driver);
+    const each = (part: Buffer) => client.#text(part);
+    const parts = driver.parts?.();
     const ready = driver.readyOnOpen ? undefined : client.#expect("ready");
-    socket.start(
-      (payload) => client.#text(payload),
-      (reason) => client.#ended(reason),
+    socket.start(parts === undefined ? each : (piece) => parts(piece, each), (reason) =>
+      client.#ended(reason),
     );
-    for (const text of driver.hello(user, token)) socket.sendText(text);
+    for (const text of driver.hello(seat, token)) socket.sendText(text);
     const said = await ready;
     if (said !== undefined) onReady(said);
     return client;
   }
 
   /** Somebody who says nothing, connected as such people are in this dialect; resolves when all that is live is told. */
-  static async listen(port: number, driver: Driver, user: string): Promise<Client> {
+  static async listen(port: number, driver: Driver, seat: Seat): Promise<Client> {
     if (driver.stream === undefined) {
-      const client = await Client.connect(port, driver, user);
+      const client = await Client.connect(port, driver, { ...seat, listens: true });
       // One that has said nothing may still be about to resume.
       for (const text of driver.wake) client.send(text);
       return client;
     }
-    const stream = await BareStream.open(port, driver.stream.path(user));
-    const client = new Client(user, port, stream, driver);
+    const stream = await BareStream.open(port, driver.stream.path(seat.user));
+    const client = new Client(seat.user, port, stream, driver);
     const { kindOf } = driver.stream;
     const ready = client.#expect("ready");
     stream.start(
@@ -72,7 +73,9 @@ export class Client {
     if (this.#wire instanceof BareSocket) this.#wire.gather(work);
   }
 
-  async openConversation(users: readonly string[]): Promise<string> {
+  /** @param topic its name, where the peer has topics */
+  async openConversation(users: readonly string[], topic = ""): Promise<string> {
+    if (this.#driver.hasTopics) return topic;
     if (this.#driver.openByRequest) return this.#driver.openByRequest(this.#port, users);
     return this.#driver.openedConversation(await this.ask(this.#driver.open(users), "opened"));
   }

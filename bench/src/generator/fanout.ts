@@ -115,17 +115,19 @@ class Room {
 
 async function connectRooms(job: FanoutJob, truth: Truth): Promise<{ rooms: Room[]; clients: Client[] }> {
   const driver = DRIVERS[job.driver];
-  const sender = await Client.connect(job.port, driver, `${job.tag}s`);
-  const names = Array.from({ length: job.rooms * job.listeners }, (_, index) => `${job.tag}l${index}`);
-  const listeners = await inParallel(names, 64, (user) => Client.listen(job.port, driver, user));
+  const topics = Array.from({ length: job.rooms }, (_, index) => `${job.tag}t${index}`);
+  const sender = await Client.connect(job.port, driver, { user: `${job.tag}s`, topic: topics[0]! });
+  const seats = Array.from({ length: job.rooms * job.listeners }, (_, index) => ({
+    user: `${job.tag}l${index}`,
+    topic: topics[Math.floor(index / job.listeners)]!,
+  }));
+  const listeners = await inParallel(seats, 64, (seat) => Client.listen(job.port, driver, seat));
   sender.onEnd = (reason) => noteError(truth, `${sender.user}: ${reason}`);
   const rooms: Room[] = [];
-  for (let index = 0; index < job.rooms; index++) {
+  for (const [index, topic] of topics.entries()) {
     const members = listeners.slice(index * job.listeners, (index + 1) * job.listeners);
-    const conversation = await sender.openConversation([
-      sender.user,
-      ...members.map((member) => member.user),
-    ]);
+    const users = [sender.user, ...members.map((member) => member.user)];
+    const conversation = await sender.openConversation(users, topic);
     rooms.push(new Room(sender, members, conversation, driver, truth, job.checkEvery));
   }
   sender.onFrame = (kind, payload) => {

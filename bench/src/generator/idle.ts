@@ -28,7 +28,7 @@ export class IdleCrowd {
           const client = await (driver.stream === undefined ? Client.connect : Client.listen)(
             this.#job.port,
             driver,
-            `${this.#job.tag}u${index}`,
+            { user: `${this.#job.tag}u${index}` },
           );
           client.onEnd = (reason) => noteError(this.#truth, `${client.user}: ${reason}`);
           this.#clients.push(client);

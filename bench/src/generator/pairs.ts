@@ -126,13 +126,14 @@ async function connectPairs(job: PairsJob, meter: Meter, truth: Truth): Promise<
   const indexes = Array.from({ length: job.pairs }, (_, index) => index);
   return inParallel(indexes, 32, async (index) => {
     const users: [string, string] = [`${job.tag}s${index}`, `${job.tag}r${index}`];
+    const topic = `${job.tag}t${index}`;
     const ports = [job.port, job.otherPort ?? job.port];
     if (index % 2 === 1) ports.reverse();
     const [sender, receiver] = await Promise.all([
-      Client.connect(ports[0]!, driver, users[0]),
-      Client.listen(ports[1]!, driver, users[1]),
+      Client.connect(ports[0]!, driver, { user: users[0], topic }),
+      Client.listen(ports[1]!, driver, { user: users[1], topic }),
     ]);
-    const conversation = await sender.openConversation(users);
+    const conversation = await sender.openConversation(users, topic);
     return new Pair(
       sender,
       receiver,

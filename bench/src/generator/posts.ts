@@ -64,7 +64,7 @@ export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => 
   const watchers = await Promise.all(
     watched.map(async (pair) => {
       const user = /"receiver_id":"([^"]+)"/.exec(pair.head)?.[1] as string;
-      const client = await Client.listen(job.port, DRIVERS.websocket, user);
+      const client = await Client.listen(job.port, DRIVERS.websocket, { user });
       const first = pair.sent;
       client.onEnd = (reason) => noteError(truth, reason);
       client.onFrame = (kind, payload) => {

@@ -42,7 +42,7 @@ class Owed {
 }
 
 async function openGroup(job: ResumeJob, driver: Driver, users: readonly string[]): Promise<string[]> {
-  const opener = await Client.connect(job.port, driver, users[0] as string);
+  const opener = await Client.connect(job.port, driver, { user: users[0] as string });
   const conversations: string[] = [];
   // More than two users make a new conversation each time.
   for (let i = 0; i < job.conversations; i++) conversations.push(await opener.openConversation(users));
@@ -52,7 +52,7 @@ async function openGroup(job: ResumeJob, driver: Driver, users: readonly string[
 
 async function leave(job: ResumeJob, driver: Driver, user: string): Promise<Absent> {
   let position = "";
-  const client = await Client.connect(job.port, driver, user, (payload) => {
+  const client = await Client.connect(job.port, driver, { user }, (payload) => {
     position = driver.resume?.positionOf(payload) ?? "";
   });
   client.close();
@@ -66,7 +66,7 @@ async function write(
   conversations: readonly string[],
   truth: Truth,
 ) {
-  const client = await Client.connect(job.port, driver, sender);
+  const client = await Client.connect(job.port, driver, { user: sender });
   const texts = conversations.map((conversation) => driver.sender(conversation, sender));
   await new Promise<void>((resolve, reject) => {
     let sent = 0;
@@ -98,7 +98,7 @@ async function comeBack(
   truth: Truth,
 ): Promise<Client> {
   const owed = new Owed(job.missed, job.conversations);
-  const client = await Client.connect(job.port, driver, user);
+  const client = await Client.connect(job.port, driver, { user });
   if (driver.resume !== undefined) {
     client.onFrame = (kind, payload) => {
       if (kind === "receive") owed.take(numberOf(payload), truth);

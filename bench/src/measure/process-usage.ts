@@ -58,6 +58,10 @@ export function processTree(root: number, directory: string): number[] {
   return [...found];
 }
 
+export function childrenOf(parent: number): number[] {
+  return allStats().flatMap((stat) => (stat.parent === parent && stat.state !== "Z" ? [stat.pid] : []));
+}
+
 /** CPU used so far, in microseconds: the server's own process, its other processes, and the whole machine. */
 export type Usage = { server: number; database: number; machine: number; at: number };
 

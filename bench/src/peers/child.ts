@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { delimiter, join } from "node:path";
 import { processTree } from "../measure/process-usage.ts";
 
 const LOG_TAIL = 2_000;
@@ -52,6 +53,15 @@ export function startChild(
       child.kill(signal);
     },
   };
+}
+
+/** Where servers are installed that not everybody has on their path. */
+const SERVER_PLACES = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
+
+/** Where a program is that a machine may or may not have. */
+export function programOf(name: string, before: readonly string[] = []): string | undefined {
+  const places = [...before, ...(process.env.PATH ?? "").split(delimiter), ...SERVER_PLACES];
+  return places.map((place) => join(place, name)).find((file) => existsSync(file));
 }
 
 /** Polls until `probe` answers other than undefined. @throws Error when the child ends or time is up. */

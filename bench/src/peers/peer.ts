@@ -1,7 +1,10 @@
 import type { DriverName } from "../generator/drivers/driver.ts";
 
-/** When a peer says "sent": `committed` is stored and synced to disk, `memory` is in the process and no more. */
-export type Durability = "committed" | "memory";
+/**
+ * When a peer says "sent": `committed` is stored and synced to disk, `quorum` is that on most of its nodes, of which here
+ * is one, and `memory` is in the process and no more.
+ */
+export type Durability = "committed" | "quorum" | "memory";
 
 /** A server under measurement. */
 export type Running = {
@@ -19,6 +22,8 @@ export type Peer = {
   name: string;
   driver: DriverName;
   durability: Durability;
+  /** Of what the bench does not bring along: whether this machine has it. */
+  isPresent?(): boolean;
   /** Starts on an empty or a used directory, and resolves when it takes connections. */
   start(directory: string): Promise<Running>;
 };

@@ -16,6 +16,8 @@ export type Aggregate = {
   bottleneck: string;
   outOfOrder: number;
   failures: string[];
+  /** Not installed here. */
+  absent: boolean;
 };
 
 function mostOften(words: readonly string[]): string {
@@ -42,6 +44,7 @@ function combine(samples: readonly Sample[]): Aggregate {
     bottleneck: mostOften(samples.map((sample) => sample.bottleneck).filter((word) => word !== "")),
     outOfOrder: samples.reduce((sum, sample) => sum + (sample.truth?.outOfOrder ?? 0), 0),
     failures: [...new Set(samples.flatMap((sample) => sample.failure ?? []))],
+    absent: samples.every((sample) => sample.absent),
   };
 }
 

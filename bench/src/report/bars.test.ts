@@ -79,7 +79,10 @@ test("a run that lost something has failed, however fast it was", () => {
 
 test("what was not run is not measured, and who is not there is not present", () => {
   expect(verdict("cold start", []).verdict).toBe("not measured");
-  expect(verdict("RabbitMQ quorum", []).verdict).toBe("not present");
+  expect(verdict("RabbitMQ quorum", []).verdict).toBe("not measured");
+  const absent = sample("W1", "50x1", "RabbitMQ quorum queues", { absent: true });
+  const ours = sample("W1", "50x1", "Parlance", { metrics: { per_second: 9 } });
+  expect(verdict("RabbitMQ quorum", [ours, absent]).verdict).toBe("not present");
 });
 
 test("only workloads that ran are judged", () => {

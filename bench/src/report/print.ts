@@ -139,6 +139,7 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
 };
 
 function ratioCell(row: Aggregate, ours: Aggregate | undefined, metric: Metric): string {
+  if (row.absent) return "not present";
   if (!ours || row === ours) return "×1";
   const a = ours.metrics[metric]?.values;
   const b = row.metrics[metric]?.values;

@@ -117,6 +117,23 @@ export async function measureJob(
   }
 }
 
+/** Whether a peer that is not everybody's is installed; where it is not, its rows say so. */
+export function isHere(
+  context: Context,
+  workload: WorkloadName,
+  round: number,
+  peer: Peer,
+  cases: readonly string[],
+): boolean {
+  if (peer.isPresent?.() ?? true) return true;
+  if (round > 0) return false;
+  const { name, durability } = peer;
+  const about = { workload, peer: name, durability, round, metrics: {}, histograms: {}, bottleneck: "" };
+  for (const each of cases) context.add({ ...about, case: each, absent: true });
+  context.say(`${workload}: ${name} is not present`);
+  return false;
+}
+
 export function failed(
   workload: WorkloadName,
   name: string,

@@ -18,6 +18,8 @@ export type Sample = {
   bottleneck: string;
   /** Why there are no metrics. */
   failure?: string;
+  /** The peer is not installed here. */
+  absent?: true;
 };
 
 /**

@@ -4,7 +4,8 @@ import { bareInsert } from "../peers/bare-insert.ts";
 import { naiveSocketio, naiveWsOne, naiveWsPool } from "../peers/naive.ts";
 import { inDialect, type Peer } from "../peers/peer.ts";
 import { startPostgres } from "../peers/postgres.ts";
-import { bottleneckOf, inOrder, measureJob, sharesOf, withPeer } from "./measured.ts";
+import { rabbitmqQueues } from "../peers/rabbitmq.ts";
+import { bottleneckOf, inOrder, isHere, measureJob, sharesOf, withPeer } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
 
 type Load = Pick<PairsJob, "pairs" | "window" | "rate">;
@@ -30,8 +31,9 @@ export function caseNames(sizes: Sizes): { many: string; some: string; one: stri
 function served(context: Context, peer: Peer, cases: readonly string[]): Entrant {
   return {
     name: peer.name,
-    run: (round) =>
-      withPeer(context, peer, async (running) => {
+    async run(round) {
+      if (!isHere(context, "W1", round, peer, cases)) return;
+      await withPeer(context, peer, async (running) => {
         for (const [index, name] of cases.entries()) {
           const job: PairsJob = {
             kind: "pairs",
@@ -45,7 +47,8 @@ function served(context: Context, peer: Peer, cases: readonly string[]): Entrant
           };
           await measureJob(context, "W1", round, peer, running, job, () => name);
         }
-      }),
+      });
+    },
   };
 }
 
@@ -116,6 +119,7 @@ export async function w1Sends(context: Context, ours: Peer): Promise<void> {
     served(context, naiveWsPool, [many, ...open.slice(0, 1)]),
     served(context, naiveWsOne, [many, one]),
     served(context, naiveSocketio, [many]),
+    served(context, rabbitmqQueues, [some]),
   ]);
 }
 

@@ -1,13 +1,23 @@
 import type { FanoutJob } from "../generator/jobs.ts";
 import { bareSocketio, bareWs } from "../peers/naive.ts";
+import { nats } from "../peers/nats.ts";
+import { nchan } from "../peers/nchan.ts";
 import { inDialect, type Peer, type Running } from "../peers/peer.ts";
-import { inOrder, measureJob, withPeer } from "./measured.ts";
+import { rabbitmqTopics } from "../peers/rabbitmq.ts";
+import { inOrder, isHere, measureJob, withPeer } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
 
 /** A crowd of listeners: one conversation for all, or many of ten. */
 type Crowd = { label: string; rooms: number; listeners: number };
 
+type Entrant = { peer: Peer; crowds: readonly Crowd[] };
+
 const SMALL_ROOM = 10;
+/** Singles, and bursts of ten: name and number of messages. */
+const PHASES = [
+  ["singles", 1],
+  ["bursts of 10", 10],
+] as const;
 
 function crowdsOf(sizes: Sizes): Crowd[] {
   const large = sizes.listeners.map((listeners) => ({ label: `${listeners}`, rooms: 1, listeners }));
@@ -32,22 +42,24 @@ async function hear(
     checkEvery,
     rooms: crowd.rooms,
     listeners: crowd.listeners,
-    phases: [
-      { name: "singles", burst: 1, warmSeconds: warmSeconds / 2, seconds },
-      { name: "bursts of 10", burst: 10, warmSeconds: warmSeconds / 2, seconds },
-    ],
+    phases: PHASES.map(([name, burst]) => ({ name, burst, warmSeconds: warmSeconds / 2, seconds })),
   };
-  await measureJob(context, "W2", round, peer, running, job, (phase) => `${crowd.label}, ${phase}`);
+  await measureJob(context, "W2", round, peer, running, job, (phase) => caseOf(crowd, phase));
 }
 
-async function alternate(context: Context, peers: readonly Peer[]): Promise<void> {
+function caseOf(crowd: Crowd, phase: string): string {
+  return `${crowd.label}, ${phase}`;
+}
+
+async function alternate(context: Context, entrants: readonly Entrant[]): Promise<void> {
   for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(peers, round)) {
+    for (const { peer, crowds } of inOrder(entrants, round)) {
       context.say(`W2 round ${round + 1}: ${peer.name}`);
+      const cases = crowds.flatMap((crowd) => PHASES.map(([phase]) => caseOf(crowd, phase)));
+      if (!isHere(context, "W2", round, peer, cases)) continue;
       await withPeer(context, peer, async (running) => {
-        for (const [index, crowd] of crowdsOf(context.sizes).entries()) {
+        for (const [index, crowd] of crowds.entries())
           await hear(context, round, peer, running, crowd, index);
-        }
       });
     }
   }
@@ -56,9 +68,19 @@ async function alternate(context: Context, peers: readonly Peer[]): Promise<void
 /** What one more listener costs. Ours are stored before they are told; the baselines store nothing. */
 export async function w2FanOut(context: Context, ours: Peer): Promise<void> {
   const dialects = (["socketio", "sse", "stomp"] as const).map((name) => inDialect(ours, name));
-  await alternate(context, [ours, ...dialects, bareWs, bareSocketio]);
+  const crowds = crowdsOf(context.sizes);
+  // Brokers hear in the one crowd that their bars are about.
+  const one = crowds.slice(context.sizes.listeners.length >> 1).slice(0, 1);
+  await alternate(context, [
+    ...[ours, ...dialects, bareWs, bareSocketio].map((peer) => ({ peer, crowds })),
+    ...[nats, nchan, rabbitmqTopics].map((peer) => ({ peer, crowds: one })),
+  ]);
 }
 
 export async function w2Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  await alternate(context, ours);
+  const crowds = crowdsOf(context.sizes);
+  await alternate(
+    context,
+    ours.map((peer) => ({ peer, crowds })),
+  );
 }

@@ -12,15 +12,18 @@ export type Decoded = {
   seq: number | undefined;
 };
 
+/** Who connects. The topic is what it hears, or speaks to, where a peer has topics and no conversations. */
+export type Seat = { user: string; topic?: string; listens?: boolean };
+
 export type Driver = {
   readonly name: DriverName;
   /** Whether the peer promises an order at all; a fault of order fails a run only then. */
   readonly ordered: boolean;
-  upgradePath(user: string): string;
+  upgradePath(seat: Seat): string;
   /** Where the peer wants a token of everybody. */
   tokenOf?(port: number, user: string): Promise<string>;
   /** Text frames to send as soon as the socket is open. */
-  hello(user: string, token: string): readonly string[];
+  hello(seat: Seat, token: string): readonly string[];
   /** Text frames after which the server tells what is live at once, and no longer waits for a resume. */
   readonly wake: readonly string[];
   /** True when the socket is ready at once, without a frame that says so. */
@@ -33,6 +36,12 @@ export type Driver = {
   openedConversation(payload: Buffer): string;
   /** Where conversations are opened by a request: in place of the two above. */
   openByRequest?(port: number, users: readonly string[]): Promise<string>;
+  /** Conversations are topics that nobody makes: who listens subscribes by its `hello` or its path. */
+  readonly hasTopics?: true;
+  /** Messages are binary. */
+  readonly isBinary?: true;
+  /** Where a WebSocket message is any piece of a stream: what takes one connection's stream apart. */
+  parts?(): (piece: Buffer, each: (part: Buffer) => void) => void;
   /** Makes the frames of one sender in one conversation. */
   sender(conversation: string, user: string): (number: number) => string;
   /** Where messages are sent by requests: in place of `sender`. Users: who sends, who gets it. */
@@ -47,7 +56,18 @@ export type Driver = {
 /** A request with a JSON body; `headers` are further lines, each with its end. */
 export type Post = { path: string; headers: string; body: string };
 
-export type DriverName = "websocket" | "queue" | "socketio" | "sse" | "stomp" | "naive-ws" | "naive-socketio";
+export type DriverName =
+  | "websocket"
+  | "queue"
+  | "socketio"
+  | "sse"
+  | "stomp"
+  | "naive-ws"
+  | "naive-socketio"
+  | "rabbitmq-queue"
+  | "rabbitmq-topic"
+  | "nats"
+  | "nchan";
 
 /** The number of a message stands in its text and in its id as `~` and eight digits; nothing else holds a `~`. */
 export function mark(number: number): string {

@@ -17,7 +17,7 @@ export const naiveSocketioDriver: Driver = {
   name: "naive-socketio",
   ordered: false,
   readyOnOpen: false,
-  upgradePath: (user) => `/socket.io/?EIO=4&transport=websocket&user=${encodeURIComponent(user)}`,
+  upgradePath: ({ user }) => `/socket.io/?EIO=4&transport=websocket&user=${encodeURIComponent(user)}`,
   hello: () => ["40"],
   wake: [],
   kindOf(payload) {

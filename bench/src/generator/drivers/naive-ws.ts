@@ -16,7 +16,7 @@ export const naiveWsDriver: Driver = {
   name: "naive-ws",
   ordered: false,
   readyOnOpen: true,
-  upgradePath: (user) => `/?user=${encodeURIComponent(user)}`,
+  upgradePath: ({ user }) => `/?user=${encodeURIComponent(user)}`,
   hello: () => [],
   wake: [],
   kindOf(payload) {

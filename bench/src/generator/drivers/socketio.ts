@@ -13,7 +13,7 @@ export const socketioDriver: Driver = {
   name: "socketio",
   ordered: true,
   readyOnOpen: false,
-  upgradePath: (user) => `/socket.io/?EIO=4&transport=websocket&userId=${encodeURIComponent(user)}`,
+  upgradePath: ({ user }) => `/socket.io/?EIO=4&transport=websocket&userId=${encodeURIComponent(user)}`,
   hello: () => ['40{"autojoin":true}'],
   wake: [],
   kindOf(payload) {

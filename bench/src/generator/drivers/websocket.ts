@@ -45,7 +45,7 @@ export const websocketDriver: Driver = {
   name: "websocket",
   ordered: true,
   readyOnOpen: false,
-  upgradePath: (user) => `/ws?user_id=${encodeURIComponent(user)}`,
+  upgradePath: ({ user }) => `/ws?user_id=${encodeURIComponent(user)}`,
   hello: () => [],
   wake: ['{"event":"ping","payload":{}}'],
   kindOf,
