@@ -36,6 +36,7 @@ export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W10 W11 W12] [option
   --rounds N       rounds of every workload (standard: 5 of W1, which syncs to disk, 3 of the others)
   --seconds N      measured seconds of each case (standard: 3 in W1, 2 in W2)
   --quick          smallest sizes, one round, under a minute: does it run, is it right; no bars
+  --messages N     messages that W5, W10 and W11 read among (standard: 50000)
   --backlog N      messages that wait before W7 drains them (standard: 100000)
   --full           more rounds, longer cases, a million messages before the crash and in the backlog
   --compare REF    the working tree against a git ref, without baselines
@@ -119,6 +120,7 @@ export function readOptions(argv: readonly string[]): Options {
       rounds: { type: "string" },
       seconds: { type: "string" },
       backlog: { type: "string" },
+      messages: { type: "string" },
       quick: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
       compare: { type: "string" },
@@ -143,6 +145,7 @@ export function readOptions(argv: readonly string[]): Options {
     sizes.seconds = positive("seconds", values.seconds);
     sizes.fanoutSeconds = sizes.seconds;
   }
+  if (values.messages !== undefined) sizes.libraryMessages = Math.ceil(positive("messages", values.messages));
   if (values.backlog !== undefined) sizes.backlog = Math.ceil(positive("backlog", values.backlog));
   return {
     workloads: workloads.length > 0 ? workloads : [...USUAL],

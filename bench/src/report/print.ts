@@ -122,7 +122,11 @@ const COLUMNS: Readonly<Record<WorkloadName, Column[]>> = {
     bottleneck,
   ],
   W5: ASKED,
-  W10: [...ASKED, { title: "index s behind", cell: (row) => median(row, "index_seconds") }],
+  W10: [
+    ...ASKED,
+    { title: "index s behind", cell: (row) => median(row, "index_seconds") },
+    { title: "indexed/s", cell: (row) => median(row, "indexed_per_second") },
+  ],
   W11: ASKED,
   W12: [
     { title: "messages/s", cell: (row) => spread(row.metrics.per_second) },

@@ -4,6 +4,7 @@ import { readId } from "@parlance/protocol/ids.ts";
 import { Client } from "pg";
 import { type Http, openHttp } from "../generator/http.ts";
 import type { Running } from "../peers/peer.ts";
+import { storeInBulk } from "./bulk.ts";
 import type { Context } from "./sample.ts";
 
 /** One person's conversations, each with somebody else, and what was said in them. */
@@ -12,11 +13,15 @@ export type Library = {
   me: string;
   http: Http;
   /** The websocket dialect's spelling of each, and the number that it stands for. The first has half of all messages. */
-  conversations: { spelling: string; number: number }[];
-  /** Seconds until the newest message was found by a search. */
-  indexSeconds: number;
+  conversations: Conversation[];
+  /** Seconds until the newest message was found by a search; undefined where nobody searches. */
+  indexSeconds: number | undefined;
+  /** What was stored in bulk: the messages that the search index took of it a second. */
+  indexedPerSecond: number | undefined;
   close(): void;
 };
+
+type Conversation = { spelling: string; number: number };
 
 /** Said in every message, in one of so many, and in none. */
 export const COMMON = "common";
@@ -25,6 +30,11 @@ export const RARE_EVERY = 997;
 export const ABSENT = "nowhere";
 const VOCABULARY = 5_000;
 const SENDERS = 48;
+/** Messages that are sent; what there is before them is stored in bulk. */
+const SENT = 50_000;
+const STORED_LIMIT_MS = 60_000;
+/** How long a filled index may take; at a million it took two minutes. */
+const INDEX_LIMIT_MS = 3_600_000;
 
 /** Eight words, the commoner the lower their number, as words are. */
 function textOf(random: () => number, n: number): string {
@@ -41,54 +51,126 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Fills a server through its front door: the queue dialect's POST makes a conversation on first use. */
-export async function fillLibrary(context: Context, running: Running, tag: string): Promise<Library> {
+/**
+ * Fills a server: the newest messages through its front door, by the queue dialect's POST, which makes a conversation on
+ * first use, and those before them in bulk.
+ * @param searched whether the search index is to have all of it; else, where it would be hours behind, it is left alone
+ */
+export async function fillLibrary(
+  context: Context,
+  running: Running,
+  tag: string,
+  searched = false,
+): Promise<Library> {
   const { libraryConversations: many, libraryMessages: messages } = context.sizes;
   const me = `${context.seed}${tag}me`;
-  const open = openHttp(running.port);
+  const person = (n: number): string => `${context.seed}${tag}p${n}`;
   const random = seeded(7);
-  let next = 0;
-  const say = async () => {
-    for (let n = next++; n < messages; n = next++) {
-      // One of each first, then every other one in the first.
-      const with_ = n < many ? n : n % 2 === 0 ? 0 : Math.floor(random() * many);
-      const other = `${context.seed}${tag}p${with_}`;
-      const [sender_id, receiver_id] = n % 3 === 0 ? [me, other] : [other, me];
-      await open.post("/api/v1/messages", { sender_id, receiver_id, content: textOf(random, n) });
-    }
+  const said = (n: number): { with_: number; mine: boolean; text: string } => ({
+    // One of each first, then every other one in the first.
+    with_: n < many ? n : n % 2 === 0 ? 0 : Math.floor(random() * many),
+    mine: n % 3 === 0,
+    text: textOf(random, n),
+  });
+  const open = openHttp(running.port);
+  const send = async (from: number, to: number): Promise<void> => {
+    let next = from;
+    const line = async () => {
+      for (let n = next++; n < to; n = next++) {
+        const { with_, mine, text: content } = said(n);
+        const [sender_id, receiver_id] = mine ? [me, person(with_)] : [person(with_), me];
+        await open.post("/api/v1/messages", { sender_id, receiver_id, content });
+      }
+    };
+    await Promise.all(Array.from({ length: SENDERS }, line));
   };
-  await Promise.all(Array.from({ length: SENDERS }, say));
 
   const { token } = JSON.parse(await open.post("/api/dev/token", { user: me })) as { token: string };
-  open.close();
   const http = openHttp(running.port, token);
-  const from = performance.now();
-  const newest = `/api/chat/search?query=n${messages - 1}&limit=1`;
-  while (itemsOf(await http.get(newest)).length === 0)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  const indexSeconds = (performance.now() - from) / 1_000;
+  const [client] = await openDatabase(running, 1);
+  const seconds = async (work: () => Promise<void>): Promise<number> => {
+    const from = performance.now();
+    await work();
+    return (performance.now() - from) / 1_000;
+  };
+  const isFound = async (n: number): Promise<boolean> =>
+    itemsOf(await http.get(`/api/chat/search?query=n${n}&limit=1`)).length > 0;
+
+  await send(0, many);
+  const conversations = await conversationsOf(http, me, person, many);
+  const bulk = Math.max(many, messages - SENT);
+  let indexedPerSecond: number | undefined;
+  if (bulk > many) {
+    context.say(`  ${bulk - many} messages in bulk`);
+    if (!searched) await leaveSearch(client!);
+    const took = await seconds(async () => {
+      await storeInBulk(client!, many, bulk, (n) => {
+        const { with_, mine, text } = said(n);
+        return { conversation: conversations[with_]!.number, sender: mine ? me : person(with_), text };
+      });
+      if (searched) await until(async () => await isIndexed(client!), INDEX_LIMIT_MS);
+    });
+    if (searched) indexedPerSecond = (bulk - many) / took;
+    context.say(`  ${Math.round(took)} s`);
+  }
+  await send(bulk, messages);
+  open.close();
+  const indexSeconds =
+    searched || bulk === many
+      ? await seconds(() => until(() => isFound(messages - 1), INDEX_LIMIT_MS))
+      : undefined;
 
   // What it would have done by itself a minute later: no plan is to hang on when this was filled.
-  const [client] = await openDatabase(running, 1);
   await client!.query("analyze");
   await client!.end();
-
-  const conversations: Library["conversations"] = [];
-  for (let cursor: string | null = ""; cursor !== null; ) {
-    const page = await http.get(`/api/v1/chats/${me}?limit=100${cursor === "" ? "" : `&cursor=${cursor}`}`);
-    const body = JSON.parse(page) as {
-      chats: { conversation_id: string; participant: string }[];
-      next_cursor: string | null;
-    };
-    for (const { conversation_id: spelling, participant } of body.chats) {
-      const entry = { spelling, number: readId("conversation", spelling) as number };
-      if (participant === `${context.seed}${tag}p0`) conversations.unshift(entry);
-      else conversations.push(entry);
+  return { me, http, conversations, indexSeconds, indexedPerSecond, close: http.close };
+}
+/** All of a person's conversations, in the order of the others' numbers, when there are so many. */
+async function conversationsOf(
+  http: Http,
+  me: string,
+  person: (n: number) => string,
+  many: number,
+): Promise<Conversation[]> {
+  const found = new Map<string, Conversation>();
+  // What was posted was queued, and is stored a moment later.
+  await until(async () => {
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const page = await http.get(`/api/v1/chats/${me}?limit=100${cursor === "" ? "" : `&cursor=${cursor}`}`);
+      const body = JSON.parse(page) as {
+        chats: { conversation_id: string; participant: string }[];
+        next_cursor: string | null;
+      };
+      for (const { conversation_id: spelling, participant } of body.chats)
+        found.set(participant, { spelling, number: readId("conversation", spelling) as number });
+      cursor = body.next_cursor;
     }
-    cursor = body.next_cursor;
+    return found.size === many;
+  }, STORED_LIMIT_MS);
+  return Array.from({ length: many }, (_, n) => found.get(person(n)) as Conversation);
+}
+
+/** Whether whoever follows has nothing left to do. */
+async function isIndexed(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ done: boolean }>(
+    "select not exists (select from moves) and not exists (select from follower_ranges) as done",
+  );
+  return rows[0]!.done;
+}
+
+/** The server takes it that another process fills the search index, and does not. */
+async function leaveSearch(client: Client): Promise<void> {
+  await client.query(
+    "update followers set holder = 'bench', held_until = now() + interval '1 day' where consumer = 'search'",
+  );
+}
+
+async function until(done: () => Promise<boolean>, milliseconds: number): Promise<void> {
+  const limit = performance.now() + milliseconds;
+  while (!(await done())) {
+    if (performance.now() > limit) throw new Error(`not within ${milliseconds / 1_000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  if (conversations.length !== many) throw new Error(`${conversations.length} conversations, not ${many}`);
-  return { me, http, conversations, indexSeconds, close: http.close };
 }
 
 export function itemsOf(text: string): unknown[] {

@@ -25,8 +25,8 @@ export type Sample = {
 /**
  * per_second: messages (W1, W12), deliveries (W2), connects (W3), answers (W5, W10, W11), clients that are live again (W6),
  * messages taken or stored (W7). *_cpu_us: CPU per one of these. *_share: of one core, 1 is all of it. bytes, kernel_bytes:
- * per connection. seconds: until ready (W4). index_seconds: from the last message's ack until a search found it (W10).
- * first_seconds: until new conversations' first message was with all (W2).
+ * per connection. seconds: until ready (W4). index_seconds: from the last message's ack until a search found it, indexed_per_second: of what
+ * was stored in bulk (W10). first_seconds: until new conversations' first message was with all (W2).
  */
 export type Metric =
   | "per_second"
@@ -43,6 +43,7 @@ export type Metric =
   | "connections"
   | "first_seconds"
   | "index_seconds"
+  | "indexed_per_second"
   | "seconds";
 
 /** What every workload is given: sizes, a place for data, and where to put what it finds. */
