@@ -5,8 +5,9 @@ import { openInspector } from "./measure/inspector.ts";
 import { STAGES, type Stage, stagesOf } from "./measure/profile-stages.ts";
 import type { Peer } from "./peers/peer.ts";
 import { short, table } from "./report/table.ts";
-import { measureJob, withPeer } from "./workloads/measured.ts";
+import { measureJob } from "./workloads/measured.ts";
 import type { Context, Sample, WorkloadName } from "./workloads/sample.ts";
+import { withPeer } from "./workloads/turns.ts";
 
 export type Profiled = { case: string; perUnit: Record<Stage, number>; total: number };
 

@@ -1,23 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { openAfterHead } from "./upgrade.ts";
 import { clientFrame, FrameReader, Opcode } from "./ws-frames.ts";
-
-/** Sockets that share one source address; the kernel has 64,000 ports for each. */
-const SOCKETS_PER_ADDRESS = 20_000;
-/**
- * Below the range that the kernel picks from. We name the port ourselves: bound to an address and left to
- * choose, the kernel searches, and 8,000 connections went out at 1,000 a second instead of 6,700.
- */
-const FIRST_PORT = 10_000;
-let opened = 0;
-
-/** Every process has addresses of its own, so that none meets the closing sockets of the one before. */
-export function nextSource(): { localAddress: string; localPort: number } {
-  const index = opened++;
-  const last = 2 + Math.floor(index / SOCKETS_PER_ADDRESS);
-  const own = `${1 + (process.pid % 250)}.${Math.floor(process.pid / 250) % 250}`;
-  return { localAddress: `127.${own}.${last}`, localPort: FIRST_PORT + (index % SOCKETS_PER_ADDRESS) };
-}
 
 /** Called for each message of the kind that is sent; the bytes are only valid during the call. */
 export type OnText = (payload: Buffer) => void;
@@ -47,39 +31,12 @@ export class BareSocket {
   }
 
   /** @throws Error when the upgrade is refused, with the server's status line. */
-  static open(port: number, target: string, isBinary = false): Promise<BareSocket> {
-    return new Promise((resolve, reject) => {
-      const tcp = connect({ port, host: "127.0.0.1", ...nextSource(), noDelay: true });
-      let head: Buffer = Buffer.alloc(0);
-      const refuse = (error: Error) => {
-        tcp.destroy();
-        reject(error);
-      };
-      const onHead = (chunk: Buffer) => {
-        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-        const end = head.indexOf("\r\n\r\n");
-        if (end < 0) return;
-        const status = head.toString("latin1", 0, head.indexOf("\r\n"));
-        if (!status.startsWith("HTTP/1.1 101")) {
-          refuse(new Error(`upgrade refused: ${status}`));
-          return;
-        }
-        tcp.removeListener("data", onHead);
-        tcp.removeListener("error", refuse);
-        tcp.removeListener("close", onEnd);
-        tcp.pause();
-        const opcode = isBinary ? Opcode.binary : Opcode.text;
-        resolve(new BareSocket(tcp, Buffer.from(head.subarray(end + 4)), opcode));
-      };
-      const onEnd = () => refuse(new Error("the connection ended before the upgrade"));
-      tcp.on("data", onHead);
-      tcp.on("error", refuse);
-      tcp.on("close", onEnd);
-      tcp.write(
-        `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-          `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-      );
-    });
+  static async open(port: number, target: string, isBinary = false): Promise<BareSocket> {
+    const head =
+      `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\nSec-WebSocket-Version: 13\r\n\r\n`;
+    const { tcp, early } = await openAfterHead(port, head, "HTTP/1.1 101", "upgrade");
+    return new BareSocket(tcp, early, isBinary ? Opcode.binary : Opcode.text);
   }
 
   /** Nothing is read before this. `onClose` is called once, unless it was we who closed. */

@@ -1,7 +1,7 @@
-import { connect, type Socket } from "node:net";
-import { nextSource, type OnText } from "./bare-socket.ts";
+import type { Socket } from "node:net";
+import type { OnText } from "./bare-socket.ts";
+import { openAfterHead } from "./upgrade.ts";
 
-const HEAD_END = "\r\n\r\n";
 const BLOCK_END = "\n\n";
 
 /** Reads a stream of server-sent events off a bare TCP socket, block by block. */
@@ -20,35 +20,10 @@ export class BareStream {
   }
 
   /** @throws Error when the stream is refused, with the server's status line. */
-  static open(port: number, target: string): Promise<BareStream> {
-    return new Promise((resolve, reject) => {
-      const tcp = connect({ port, host: "127.0.0.1", ...nextSource(), noDelay: true });
-      let head: Buffer = Buffer.alloc(0);
-      const refuse = (error: Error) => {
-        tcp.destroy();
-        reject(error);
-      };
-      const onEnd = () => refuse(new Error("the connection ended before the stream"));
-      const onHead = (chunk: Buffer) => {
-        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-        const end = head.indexOf(HEAD_END);
-        if (end < 0) return;
-        const status = head.toString("latin1", 0, head.indexOf("\r\n"));
-        if (!status.startsWith("HTTP/1.1 200")) {
-          refuse(new Error(`stream refused: ${status}`));
-          return;
-        }
-        tcp.removeListener("data", onHead);
-        tcp.removeListener("error", refuse);
-        tcp.removeListener("close", onEnd);
-        tcp.pause();
-        resolve(new BareStream(tcp, Buffer.from(head.subarray(end + HEAD_END.length))));
-      };
-      tcp.on("data", onHead);
-      tcp.on("error", refuse);
-      tcp.on("close", onEnd);
-      tcp.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`);
-    });
+  static async open(port: number, target: string): Promise<BareStream> {
+    const head = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`;
+    const { tcp, early } = await openAfterHead(port, head, "HTTP/1.1 200", "stream");
+    return new BareStream(tcp, early);
   }
 
   /** Nothing is read before this. `onClose` is called once, unless it was we who closed. */

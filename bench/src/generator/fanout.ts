@@ -1,8 +1,9 @@
-import { Histogram } from "../measure/histogram.ts";
+import { setTimeout as pause } from "node:timers/promises";
 import { Client, inParallel } from "./client.ts";
 import { DRIVERS } from "./drivers/all.ts";
 import { type Driver, numberOf } from "./drivers/driver.ts";
 import type { FanoutJob, FanoutPhase, FromGenerator, JobResult, PhaseResult, Truth } from "./jobs.ts";
+import { newMeter, resultOf } from "./meter.ts";
 import { newTruth, noteError, StreamCheck } from "./truth.ts";
 
 const DRAIN_MS = 20_000;
@@ -10,26 +11,6 @@ const FIRST_MESSAGE_MS = 60_000;
 
 /** A room has one burst under way, of ten at most. */
 const RING = 64;
-
-type Meter = {
-  from: number;
-  until: number;
-  delivered: number;
-  other: number;
-  toLast: Histogram;
-  between: Histogram;
-};
-
-function newMeter(): Meter {
-  return {
-    from: Number.POSITIVE_INFINITY,
-    until: Number.POSITIVE_INFINITY,
-    delivered: 0,
-    other: 0,
-    toLast: new Histogram(),
-    between: new Histogram(),
-  };
-}
 
 /** One conversation with its listeners: bursts one after the other, each when all have the last one. */
 class Room {
@@ -64,7 +45,6 @@ class Room {
       listener.onFrame = (kind, payload) => {
         if (kind === "receive") this.#receive(check, payload);
         else if (kind === "error") noteError(truth, payload.toString("utf8", 0, 300));
-        else this.meter.other += 1;
       };
       return check;
     });
@@ -106,8 +86,8 @@ class Room {
     this.#awaited -= 1;
     if (this.#awaited > 0) return;
     if (this.#sentAt >= this.meter.from && this.#sentAt < this.meter.until) {
-      this.meter.toLast.record((now - this.#sentAt) * 1000);
-      this.meter.between.record((now - this.#firstAt) * 1000);
+      this.meter.latency.record((now - this.#sentAt) * 1000);
+      this.meter.second.record((now - this.#firstAt) * 1000);
     }
     if (!this.#stopped) this.#next();
   }
@@ -137,10 +117,6 @@ async function connectRooms(job: FanoutJob, truth: Truth): Promise<{ rooms: Room
   return { rooms, clients: [sender, ...listeners] };
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
 async function runPhase(
   rooms: readonly Room[],
   phase: FanoutPhase,
@@ -150,7 +126,6 @@ async function runPhase(
   for (const room of rooms) room.meter = meter;
   for (const room of rooms) room.start(phase.burst);
   await pause(phase.warmSeconds * 1000);
-  meter.other = 0;
   const cpu = process.cpuUsage();
   meter.from = performance.now();
   tell({ type: "begin", phase: phase.name });
@@ -158,19 +133,10 @@ async function runPhase(
   meter.until = performance.now();
   tell({ type: "end", phase: phase.name });
   const used = process.cpuUsage(cpu);
-  const other = meter.other;
   for (const room of rooms) room.stop();
   const limit = performance.now() + DRAIN_MS;
   while (!rooms.every((room) => room.settled) && performance.now() < limit) await pause(5);
-  return {
-    name: phase.name,
-    seconds: (meter.until - meter.from) / 1000,
-    delivered: meter.delivered,
-    latency: meter.toLast.toData(),
-    second: meter.between.toData(),
-    generatorCpu: used.user + used.system,
-    otherFrames: other,
-  };
+  return resultOf(phase.name, meter, used);
 }
 
 /** Making a large conversation gives the server work for a while: one message to all ends the preparations. */

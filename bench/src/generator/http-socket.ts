@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { nextSource } from "./bare-socket.ts";
+import { nextSource } from "./source.ts";
 
 /** One request after another on a bare TCP socket: as little of a client as there can be. */
 export class HttpSocket {

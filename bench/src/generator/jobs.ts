@@ -93,8 +93,6 @@ export type PhaseResult = {
   /** Pairs, posts: from the intended send to the ack. Fan-out: from the first listener to the last. Microseconds. */
   second: HistogramData;
   generatorCpu: number;
-  /** Frames that were neither acks nor messages (positions, receipts). */
-  otherFrames: number;
 };
 
 export type JobResult = {

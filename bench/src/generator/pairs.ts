@@ -1,24 +1,16 @@
-import { Histogram } from "../measure/histogram.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Histogram } from "../measure/histogram.ts";
 import { Client, inParallel } from "./client.ts";
 import { DRIVERS } from "./drivers/all.ts";
 import { type Driver, numberOf } from "./drivers/driver.ts";
-import type { FromGenerator, JobResult, PairsJob, PhaseResult, Truth } from "./jobs.ts";
+import type { FromGenerator, JobResult, PairsJob, Truth } from "./jobs.ts";
+import { type Meter, newMeter, resultOf } from "./meter.ts";
 import { Poster } from "./poster.ts";
 import { newTruth, noteError, StreamCheck } from "./truth.ts";
 
 const DRAIN_MS = 20_000;
 /** Messages of one pair that may be under way at once: more than an overrun open loop piles up in its time. */
 const RING = 8192;
-
-/** What is being counted now; latencies go to the phase in which the message was due. */
-type Meter = {
-  from: number;
-  until: number;
-  delivered: number;
-  other: number;
-  latency: Histogram;
-  acks: Histogram;
-};
 
 class Pair {
   readonly #sender: Client;
@@ -65,12 +57,10 @@ class Pair {
     sender.onFrame = (kind, payload) => {
       if (kind === "ack") this.#ack(numberOf(payload));
       else if (kind === "error") noteError(truth, payload.toString("utf8", 0, 300));
-      else meter.other += 1;
     };
     receiver.onFrame = (kind, payload) => {
       if (kind === "receive") this.#receive(numberOf(payload), payload);
       else if (kind === "error") noteError(truth, payload.toString("utf8", 0, 300));
-      else meter.other += 1;
     };
   }
 
@@ -103,7 +93,7 @@ class Pair {
   #ack(number: number): void {
     this.#acked += 1;
     this.#truth.acked += 1;
-    this.#time(number, this.#meter.acks);
+    this.#time(number, this.#meter.second);
     this.onAck();
   }
 
@@ -177,10 +167,6 @@ async function openLoop(
   }
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
 async function until(done: () => boolean, milliseconds: number): Promise<void> {
   const limit = performance.now() + milliseconds;
   while (!done() && performance.now() < limit) await pause(5);
@@ -188,14 +174,8 @@ async function until(done: () => boolean, milliseconds: number): Promise<void> {
 
 export async function runPairs(job: PairsJob, tell: (message: FromGenerator) => void): Promise<JobResult> {
   const truth = newTruth();
-  const meter: Meter = {
-    from: Number.POSITIVE_INFINITY,
-    until: Number.POSITIVE_INFINITY,
-    delivered: 0,
-    other: 0,
-    latency: new Histogram(),
-    acks: new Histogram(),
-  };
+  // Latencies go to the phase in which the message was due.
+  const meter = newMeter();
   const pairs = await connectPairs(job, meter, truth);
   const stop = { now: false };
   const name = job.window === undefined ? `open ${job.rate}/s` : `${job.pairs}x${job.window}`;
@@ -206,7 +186,6 @@ export async function runPairs(job: PairsJob, tell: (message: FromGenerator) => 
 
   await pause(job.warmSeconds * 1000);
   meter.delivered = 0;
-  meter.other = 0;
   const cpu = process.cpuUsage();
   meter.from = performance.now();
   tell({ type: "begin", phase: name });
@@ -221,14 +200,5 @@ export async function runPairs(job: PairsJob, tell: (message: FromGenerator) => 
   await until(() => pairs.every((pair) => pair.settled), DRAIN_MS);
   truth.missing = pairs.reduce((sum, pair) => sum + pair.missing, 0);
   for (const pair of pairs) pair.close();
-  const phase: PhaseResult = {
-    name,
-    seconds: (meter.until - meter.from) / 1000,
-    delivered: meter.delivered,
-    latency: meter.latency.toData(),
-    second: meter.acks.toData(),
-    generatorCpu: used.user + used.system,
-    otherFrames: meter.other,
-  };
-  return { phases: [phase], truth };
+  return { phases: [resultOf(name, meter, used)], truth };
 }

@@ -1,8 +1,9 @@
-import { Histogram } from "../measure/histogram.ts";
+import { setTimeout as pause } from "node:timers/promises";
 import { Client } from "./client.ts";
 import { DRIVERS } from "./drivers/all.ts";
 import { HttpSocket } from "./http-socket.ts";
 import type { FromGenerator, JobResult, PostsJob } from "./jobs.ts";
+import { newMeter, resultOf } from "./meter.ts";
 import { newTruth, noteError } from "./truth.ts";
 
 const PATH = "/api/v1/messages";
@@ -24,11 +25,7 @@ type Pair = {
  */
 export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => void): Promise<JobResult> {
   const truth = newTruth();
-  const latency = new Histogram();
-  const posts = new Histogram();
-  let from = Number.POSITIVE_INFINITY;
-  let until = Number.POSITIVE_INFINITY;
-  let delivered = 0;
+  const meter = newMeter();
   let stopped = false;
 
   const pairs: Pair[] = Array.from({ length: job.pairs }, (_, i) => ({
@@ -49,8 +46,8 @@ export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => 
     const now = performance.now();
     if (status === 202) truth.acked++;
     else noteError(truth, `answered ${status}`);
-    if (due >= from && due < until) posts.record((now - due) * 1000);
-    if (now >= from && now < until && status === 202) delivered++;
+    if (due >= meter.from && due < meter.until) meter.second.record((now - due) * 1000);
+    if (now >= meter.from && now < meter.until && status === 202) meter.delivered++;
   };
 
   // Conversations are made first, by the first message of each pair.
@@ -77,7 +74,7 @@ export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => 
         else if (number > first + pair.received) truth.outOfOrder++;
         pair.received = number - first + 1;
         const due = pair.due[number & (RING - 1)] as number;
-        if (due >= from && due < until) latency.record((performance.now() - due) * 1000);
+        if (due >= meter.from && due < meter.until) meter.latency.record((performance.now() - due) * 1000);
       };
       return { client, first, pair };
     }),
@@ -88,14 +85,13 @@ export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => 
     for (let next = 0; !stopped && mine.length > 0; next++)
       await post(socket, mine[next % mine.length] as Pair);
   });
-  const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   await pause(job.warmSeconds * 1000);
   const cpu = process.cpuUsage();
-  from = performance.now();
+  meter.from = performance.now();
   tell({ type: "begin", phase: "posts" });
   if (job.total === undefined) await pause(job.seconds * 1000);
   else while (truth.sent < job.total && truth.errors.length === 0) await pause(5);
-  until = performance.now();
+  meter.until = performance.now();
   tell({ type: "end", phase: "posts" });
   const used = process.cpuUsage(cpu);
   stopped = true;
@@ -108,18 +104,5 @@ export async function runPosts(job: PostsJob, tell: (message: FromGenerator) => 
   truth.checkedSockets = watchers.length;
   for (const { client } of watchers) client.close();
   for (const socket of sockets) socket.close();
-  return {
-    phases: [
-      {
-        name: "posts",
-        seconds: (until - from) / 1000,
-        delivered,
-        latency: latency.toData(),
-        second: posts.toData(),
-        generatorCpu: used.user + used.system,
-        otherFrames: 0,
-      },
-    ],
-    truth,
-  };
+  return { phases: [resultOf("posts", meter, used)], truth };
 }

@@ -1,8 +1,8 @@
-import { Histogram } from "../measure/histogram.ts";
 import { Client, inParallel } from "./client.ts";
 import { DRIVERS } from "./drivers/all.ts";
 import { type Driver, numberOf } from "./drivers/driver.ts";
 import type { FromGenerator, JobResult, ResumeJob, Truth } from "./jobs.ts";
+import { newMeter, resultOf } from "./meter.ts";
 import { newTruth, noteError } from "./truth.ts";
 
 /** Connections that are being opened at once: as many as a listener's queue takes without refusing. */
@@ -132,27 +132,19 @@ export async function runResume(job: ResumeJob, tell: (message: FromGenerator) =
         write(job, driver, sender(index), conversations[index] as string[], truth),
       );
   }
-  const latency = new Histogram();
+  const meter = newMeter();
   const cpu = process.cpuUsage();
-  const from = performance.now();
+  meter.from = performance.now();
   tell({ type: "begin", phase: "" });
   const clients = await inParallel(absent, AT_ONCE, async (one) => {
     const client = await comeBack(job, driver, one, truth);
-    latency.record((performance.now() - from) * 1000);
+    meter.latency.record((performance.now() - meter.from) * 1000);
     return client;
   });
-  const seconds = (performance.now() - from) / 1000;
+  meter.until = performance.now();
+  meter.delivered = clients.length;
   tell({ type: "end", phase: "" });
   const used = process.cpuUsage(cpu);
   for (const client of clients) client.close();
-  const phase = {
-    name: "",
-    seconds,
-    delivered: clients.length,
-    latency: latency.toData(),
-    second: new Histogram().toData(),
-    generatorCpu: used.user + used.system,
-    otherFrames: 0,
-  };
-  return { phases: [phase], truth };
+  return { phases: [resultOf("", meter, used)], truth };
 }

@@ -78,7 +78,7 @@ test("a run that lost something has failed, however fast it was", () => {
 });
 
 test("what was not run is not measured, and who is not there is not present", () => {
-  expect(verdict("cold start", []).verdict).toBe("not measured");
+  expect(verdict("cold: seconds", []).verdict).toBe("not measured");
   expect(verdict("RabbitMQ quorum", []).verdict).toBe("not measured");
   const absent = sample("W1", "50x1", "RabbitMQ quorum queues", { absent: true });
   const ours = sample("W1", "50x1", "Parlance", { metrics: { per_second: 9 } });

@@ -107,204 +107,141 @@ function over(a: number | undefined, b: number | undefined): number | undefined 
 
 function barsFor(names: BarNames): Bar[] {
   const { ours, many, some, one, open, idle, back, drain } = names;
-  const rate = (theirs: string, limit: number, name = many): Bar => ({
-    workload: "W1",
-    words: `${name}: messages/s over ${theirs}`,
-    direction: "at least",
-    limit,
-    unit: "x",
-    value: (find) => ratio(find, ours, theirs, "W1", name, "per_second"),
-    rows: [
-      [name, ours],
-      [name, theirs],
-    ],
-  });
-  const p99 = (name: string, direction: Direction, limit: number): Bar => ({
-    workload: "W1",
-    words: `${name}: p99 end to end`,
-    direction,
-    limit,
-    unit: "ms",
-    value: (find) => milliseconds(find, name, ours, 0.99),
-    rows: [[name, ours]],
-  });
   const socketio = `${ours}, socketio`;
-  const cpu = (name: string, limit: number, theirs = WS, dialect?: "socketio" | "stomp"): Bar => {
+  const bar = (
+    workload: WorkloadName,
+    name: string,
+    words: string,
+    [direction, limit, unit]: [Direction, number, Bar["unit"]],
+    value: Bar["value"],
+    peers: readonly string[] = [ours],
+  ): Bar => ({
+    ...{ workload, words: `${name}: ${words}`, direction, limit, unit, value },
+    rows: peers.map((peer) => [name, peer]),
+  });
+  /** Ours is at least so many times as fast. */
+  const faster = (workload: WorkloadName, name: string, words: string, theirs: string, limit: number): Bar =>
+    bar(
+      workload,
+      name,
+      `${words} over ${theirs}`,
+      ["at least", limit, "x"],
+      (find) => ratio(find, ours, theirs, workload, name, "per_second"),
+      [ours, theirs],
+    );
+  const p99 = (name: string, direction: Direction, limit: number, workload: WorkloadName = "W1"): Bar =>
+    bar(workload, name, "p99 end to end", [direction, limit, "ms"], (find) =>
+      milliseconds(find, name, ours, 0.99, workload),
+    );
+  /** Theirs takes at least so many times as much CPU. */
+  const cpu = (name: string, limit: number, theirs: string, dialect?: "socketio" | "stomp"): Bar => {
     const mine = dialect === undefined ? ours : `${ours}, ${dialect}`;
-    return {
-      workload: "W2",
-      words: `${name}: server CPU a delivery, ${theirs} over ${dialect === undefined ? "ours" : `our ${dialect} dialect`}`,
-      direction: "at least",
-      limit,
-      unit: "x",
-      value: (find) => ratio(find, mine, theirs, "W2", name, "server_cpu_us", "theirs/ours"),
-      rows: [
-        [name, mine],
-        [name, theirs],
-      ],
-    };
+    return bar(
+      "W2",
+      name,
+      `server CPU a delivery, ${theirs} over ${dialect === undefined ? "ours" : `our ${dialect} dialect`}`,
+      ["at least", limit, "x"],
+      (find) => ratio(find, mine, theirs, "W2", name, "server_cpu_us", "theirs/ours"),
+      [mine, theirs],
+    );
   };
-  const start = (name: string, limit: number): Bar => ({
-    workload: "W4",
-    words: `${name} start`,
-    direction: "below",
-    limit,
-    unit: "s",
-    value: (find) => find("W4", name, ours)?.metrics.seconds?.median,
-    rows: [[name, ours]],
-  });
-  const queue = (name: string, limit: number): Bar => ({
-    workload: "W7",
-    words: `${name}: messages/s`,
-    direction: "at least",
-    limit,
-    unit: "/s",
-    value: (find) => find("W7", name, ours)?.metrics.per_second?.median,
-    rows: [[name, ours]],
-  });
-  const page = (name: string, limit: number): Bar => ({
-    workload: "W5",
-    words: `${name}: answers/s over ${BARE_SQL}`,
-    direction: "at least",
-    limit,
-    unit: "x",
-    value: (find) => ratio(find, ours, BARE_SQL, "W5", name, "per_second"),
-    rows: [[name, ours]],
-  });
+  const start = (name: string, limit: number): Bar =>
+    bar(
+      "W4",
+      name,
+      "seconds",
+      ["below", limit, "s"],
+      (find) => find("W4", name, ours)?.metrics.seconds?.median,
+    );
+  const queue = (name: string, limit: number): Bar =>
+    bar(
+      "W7",
+      name,
+      "messages/s",
+      ["at least", limit, "/s"],
+      (find) => find("W7", name, ours)?.metrics.per_second?.median,
+    );
   const slow = open[0] ?? "";
   const fast = open[1] ?? "";
+  const [singles, bursts] = ["1000, singles", "1000, bursts of 10"] as const;
   return [
-    rate(BARE_INSERT, 0.4),
-    rate(POOL, 5),
-    rate(ONE, 12),
-    rate(SOCKETIO, 8),
+    faster("W1", many, "messages/s", BARE_INSERT, 0.4),
+    faster("W1", many, "messages/s", POOL, 5),
+    faster("W1", many, "messages/s", ONE, 12),
+    faster("W1", many, "messages/s", SOCKETIO, 8),
     p99(many, "below", 150),
     p99(slow, "at most", 20),
-    {
-      workload: "W1",
-      words: `${slow}: p99 over that of ${POOL}`,
-      direction: "at most",
-      limit: 0.2,
-      unit: "x",
-      value: (find) => over(milliseconds(find, slow, ours, 0.99), milliseconds(find, slow, POOL, 0.99)),
-      rows: [[slow, ours]],
-    },
+    bar(
+      "W1",
+      slow,
+      `p99 over that of ${POOL}`,
+      ["at most", 0.2, "x"],
+      (find) => over(milliseconds(find, slow, ours, 0.99), milliseconds(find, slow, POOL, 0.99)),
+      [ours, POOL],
+    ),
     p99(fast, "at most", 30),
     p99(some, "at most", 15),
-    {
-      workload: "W1",
-      words: `${one}: p50 end to end over the bare round trip`,
-      direction: "at most",
-      limit: 1.3,
-      unit: "x",
-      value: (find) => over(milliseconds(find, one, ours, 0.5), milliseconds(find, one, ONE, 0.5)),
-      rows: [[one, ours]],
-    },
-    rate(rabbitmqQueues.name, 4, some),
-    {
-      ...rate("ejabberd with its archive in PostgreSQL", 8, some),
-      value: () => "absent",
-    },
-    cpu("1000, singles", 1.25),
-    cpu(ROOMS, 1),
-    cpu("1000, bursts of 10", 6),
-    cpu("1000, bursts of 10", 1, nats.name),
-    cpu("1000, bursts of 10", 1.2, nchan.name),
-    cpu("1000, singles", 1, EMIT, "socketio"),
-    cpu("1000, bursts of 10", 3, EMIT, "socketio"),
-    cpu("1000, singles", 7, rabbitmqTopics.name, "stomp"),
-    cpu("1000, bursts of 10", 7, rabbitmqTopics.name, "stomp"),
-    {
-      workload: "W3",
-      words: `${idle}: bytes a connection over bare ws`,
-      direction: "at most",
-      limit: 1.5,
-      unit: "x",
-      value: (find) => ratio(find, ours, WS, "W3", idle, "bytes"),
-      rows: [[idle, ours]],
-    },
-    {
-      workload: "W3",
-      words: `${idle}: a connection`,
-      direction: "at most",
-      limit: 10,
-      unit: "KB",
-      value: (find) => over(find("W3", idle, ours)?.metrics.bytes?.median, 1024),
-      rows: [[idle, ours]],
-    },
-    {
-      workload: "W3",
-      words: `${idle}: bytes a connection in our socketio dialect over bare Socket.IO`,
-      direction: "at most",
-      limit: 1,
-      unit: "x",
-      value: (find) => ratio(find, socketio, EMIT, "W3", idle, "bytes"),
-      rows: [[idle, socketio]],
-    },
-    {
-      workload: "W3",
-      words: `${idle}: CPU at rest`,
-      direction: "below",
-      limit: 3,
-      unit: "%",
-      value: (find) => over(find("W3", idle, ours)?.metrics.rest_share?.median, 0.01),
-      rows: [[idle, ours]],
-    },
-    {
-      workload: "W3",
-      words: `${idle}: accepts a second over bare ws`,
-      direction: "at least",
-      limit: 0.8,
-      unit: "x",
-      value: (find) => ratio(find, ours, WS, "W3", idle, "per_second"),
-      rows: [[idle, ours]],
-    },
+    bar(
+      "W1",
+      one,
+      "p50 end to end over the bare round trip",
+      ["at most", 1.3, "x"],
+      (find) => over(milliseconds(find, one, ours, 0.5), milliseconds(find, one, ONE, 0.5)),
+      [ours, ONE],
+    ),
+    faster("W1", some, "messages/s", rabbitmqQueues.name, 4),
+    faster("W1", some, "messages/s", "ejabberd with its archive in PostgreSQL", 8),
+    cpu(singles, 1.25, WS),
+    cpu(ROOMS, 1, WS),
+    cpu(bursts, 6, WS),
+    cpu(bursts, 1, nats.name),
+    cpu(bursts, 1.2, nchan.name),
+    cpu(singles, 1, EMIT, "socketio"),
+    cpu(bursts, 3, EMIT, "socketio"),
+    cpu(singles, 7, rabbitmqTopics.name, "stomp"),
+    cpu(bursts, 7, rabbitmqTopics.name, "stomp"),
+    bar(
+      "W3",
+      idle,
+      `bytes a connection over ${WS}`,
+      ["at most", 1.5, "x"],
+      (find) => ratio(find, ours, WS, "W3", idle, "bytes"),
+      [ours, WS],
+    ),
+    bar("W3", idle, "a connection", ["at most", 10, "KB"], (find) =>
+      over(find("W3", idle, ours)?.metrics.bytes?.median, 1024),
+    ),
+    bar(
+      "W3",
+      idle,
+      "bytes a connection in our socketio dialect over bare Socket.IO",
+      ["at most", 1, "x"],
+      (find) => ratio(find, socketio, EMIT, "W3", idle, "bytes"),
+      [socketio, EMIT],
+    ),
+    bar("W3", idle, "CPU at rest", ["below", 3, "%"], (find) =>
+      over(find("W3", idle, ours)?.metrics.rest_share?.median, 0.01),
+    ),
+    faster("W3", idle, "accepts a second", WS, 0.8),
     start("cold", 3),
     start("warm", 1.5),
-    page(PAGE_CASES.newest, 3),
-    page(PAGE_CASES.depth, 0.7),
-    ...SEARCHES.map(
-      ({ name }): Bar => ({
-        workload: "W10",
-        words: `${name}: p99`,
-        direction: "below",
-        limit: 100,
-        unit: "ms",
-        value: (find) => over(find("W10", name, ours)?.latency.percentile(0.99), 1_000),
-        rows: [[name, ours]],
-      }),
-    ),
-    ...back.map(
-      ({ name, limit }): Bar => ({
-        workload: "W6",
-        words: `${name}: ${WS} over ours, live again a second`,
-        direction: "at most",
-        limit,
-        unit: "x",
-        value: (find) => ratio(find, ours, WS, "W6", name, "per_second", "theirs/ours"),
-        rows: [[name, ours]],
-      }),
+    faster("W5", PAGE_CASES.newest, "answers/s", BARE_SQL, 3),
+    faster("W5", PAGE_CASES.depth, "answers/s", BARE_SQL, 0.7),
+    ...SEARCHES.map(({ name }) => p99(name, "below", 100, "W10")),
+    ...back.map(({ name, limit }) =>
+      bar(
+        "W6",
+        name,
+        `${WS} over ours, live again a second`,
+        ["at most", limit, "x"],
+        (find) => ratio(find, ours, WS, "W6", name, "per_second", "theirs/ours"),
+        [ours, WS],
+      ),
     ),
     queue(postsName, 13_000),
     queue(drain, 20_000),
-    {
-      workload: "W12",
-      words: `${HALF_LOAD}: p99 from one process to the other`,
-      direction: "below",
-      limit: 50,
-      unit: "ms",
-      value: (find) => milliseconds(find, HALF_LOAD, ours, 0.99, "W12"),
-      rows: [[HALF_LOAD, ours]],
-    },
-    {
-      workload: "W7",
-      words: `${drain}: messages/s over ${BARE_DRAIN}`,
-      direction: "at least",
-      limit: 0.7,
-      unit: "x",
-      value: (find) => ratio(find, ours, BARE_DRAIN, "W7", drain, "per_second"),
-      rows: [[drain, ours]],
-    },
+    p99(HALF_LOAD, "below", 50, "W12"),
+    faster("W7", drain, "messages/s", BARE_DRAIN, 0.7),
   ];
 }
 

@@ -1,8 +1,9 @@
 import { closedLoop } from "../measure/closed-loop.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
 import type { Peer, Running } from "../peers/peer.ts";
-import { bottleneckOf, inOrder, metricsOf, sharesOf } from "./measured.ts";
+import { bottleneckOf, metricsOf, sharesOf } from "./measured.ts";
 import type { Context, Metric, Sample, WorkloadName } from "./sample.ts";
+import { inOrder } from "./turns.ts";
 
 /** Questions under way, where nothing else is said: enough to keep a server busy. */
 const ASKING = 16;

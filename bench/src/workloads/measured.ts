@@ -1,6 +1,15 @@
 import { DRIVERS } from "../generator/drivers/all.ts";
 import { runJob } from "../generator/generator.ts";
-import type { FanoutJob, JobResult, PairsJob, PhaseResult, ResumeJob, Truth } from "../generator/jobs.ts";
+import type {
+  FanoutJob,
+  IdleJob,
+  Job,
+  JobResult,
+  PairsJob,
+  PhaseResult,
+  ResumeJob,
+  Truth,
+} from "../generator/jobs.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
 import type { Peer, Running } from "../peers/peer.ts";
 import type { Context, Metric, Sample, WorkloadName } from "./sample.ts";
@@ -61,7 +70,70 @@ export function faultOf(truth: Truth, ordered: boolean): string | undefined {
 
 export type PhaseHooks = { begin?: () => void; end?: () => void };
 
-/** Runs a job against a peer, and makes a sample of each of its phases. `caseOf` names the case of a phase. */
+type Named = Pick<Peer, "name" | "durability">;
+
+type Measurement = {
+  workload: WorkloadName;
+  round: number;
+  peer: Named;
+  job: Exclude<Job, IdleJob>;
+  /** Whether messages out of order are a fault. */
+  ordered: boolean;
+  /** The name of the case of a phase. */
+  caseOf: (phase: string) => string;
+  /** CPU used so far. */
+  usage: () => Usage;
+  /** Told when the measured time of a phase begins and ends. */
+  hooks?: PhaseHooks;
+  /** What else there is to say of a phase that delivered so many. */
+  further?: (delivered: number) => Sample["metrics"];
+};
+
+/** Runs a job and makes a sample of each of its phases. Undefined where it failed, which then is a sample too. */
+export async function measure(
+  context: Context,
+  { workload, round, peer, job, ordered, caseOf, usage, hooks = {}, further }: Measurement,
+): Promise<JobResult | undefined> {
+  const edges = new Map<string, { before: Usage; after?: Usage }>();
+  let result: JobResult;
+  try {
+    result = await runJob(job, (edge, phase) => {
+      if (edge === "begin") {
+        edges.set(phase, { before: usage() });
+        hooks.begin?.();
+      } else {
+        const started = edges.get(phase);
+        if (started) started.after = usage();
+        hooks.end?.();
+      }
+    });
+  } catch (error) {
+    const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    const names = job.kind === "fanout" ? job.phases.map((phase) => phase.name) : [""];
+    for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
+    return undefined;
+  }
+  const failure = faultOf(result.truth, ordered);
+  for (const phase of result.phases) {
+    const { before, after } = edges.get(phase.name)!;
+    const shares = sharesOf(before, after!, phase.generatorCpu);
+    context.add({
+      ...empty(workload, caseOf(phase.name), peer, round),
+      metrics: {
+        ...metricsOf(phase, shares),
+        ...(result.firstSeconds === undefined ? {} : { first_seconds: result.firstSeconds }),
+        ...further?.(phase.delivered),
+      },
+      histograms: { latency: phase.latency, second: phase.second },
+      truth: result.truth,
+      bottleneck: bottleneckOf(shares, context.cores),
+      ...(failure === undefined ? {} : { failure }),
+    });
+  }
+  return result;
+}
+
+/** Runs a job against one server. */
 export async function measureJob(
   context: Context,
   workload: WorkloadName,
@@ -72,105 +144,25 @@ export async function measureJob(
   caseOf: (phase: string) => string,
   hooks: PhaseHooks = {},
 ): Promise<void> {
-  const edges = new Map<string, { before: Usage; after?: Usage }>();
-  let result: JobResult;
-  try {
-    result = await runJob(job, (edge, phase) => {
-      const usage = usageOf(running.pid, running.directory);
-      if (edge === "begin") {
-        edges.set(phase, { before: usage });
-        hooks.begin?.();
-      } else {
-        const started = edges.get(phase);
-        if (started) started.after = usage;
-        hooks.end?.();
-      }
-    });
-  } catch (error) {
-    const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-    const names = job.kind === "fanout" ? job.phases.map((phase) => phase.name) : [""];
-    for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
-    return;
-  }
   const driver = DRIVERS[peer.driver];
   // Requests that are made at once over several connections have no order among them.
   const ordered = driver.ordered && !(job.kind === "pairs" && driver.post !== undefined);
-  const failure = faultOf(result.truth, ordered);
-  for (const phase of result.phases) {
-    const { before, after } = edges.get(phase.name)!;
-    const shares = sharesOf(before, after!, phase.generatorCpu);
-    context.add({
-      workload,
-      case: caseOf(phase.name),
-      peer: peer.name,
-      durability: peer.durability,
-      round,
-      metrics: {
-        ...metricsOf(phase, shares),
-        ...(result.firstSeconds === undefined ? {} : { first_seconds: result.firstSeconds }),
-      },
-      histograms: { latency: phase.latency, second: phase.second },
-      truth: result.truth,
-      bottleneck: bottleneckOf(shares, context.cores),
-      ...(failure === undefined ? {} : { failure }),
-    });
-  }
+  const usage = () => usageOf(running.pid, running.directory);
+  await measure(context, { workload, round, peer, job, ordered, caseOf, usage, hooks });
 }
 
-/** Whether a peer that is not everybody's is installed; where it is not, its rows say so. */
-export function isHere(
-  context: Context,
-  workload: WorkloadName,
-  round: number,
-  peer: Peer,
-  cases: readonly string[],
-): boolean {
-  if (peer.isPresent?.() ?? true) return true;
-  if (round > 0) return false;
-  const { name, durability } = peer;
-  const about = { workload, peer: name, durability, round, metrics: {}, histograms: {}, bottleneck: "" };
-  for (const each of cases) context.add({ ...about, case: each, absent: true });
-  context.say(`${workload}: ${name} is not present`);
-  return false;
+/** A sample that says nothing yet. */
+export function empty(workload: WorkloadName, name: string, peer: Named, round: number): Sample {
+  const { name: by, durability } = peer;
+  return { workload, case: name, peer: by, durability, round, metrics: {}, histograms: {}, bottleneck: "" };
 }
 
 export function failed(
   workload: WorkloadName,
   name: string,
-  peer: Peer,
+  peer: Named,
   round: number,
   failure: string,
 ): Sample {
-  return {
-    workload,
-    case: name,
-    peer: peer.name,
-    durability: peer.durability,
-    round,
-    metrics: {},
-    histograms: {},
-    bottleneck: "",
-    failure,
-  };
-}
-
-/** Every other round backwards, so that no peer always runs after the same one. */
-export function inOrder<T>(items: readonly T[], round: number): T[] {
-  return round % 2 === 0 ? [...items] : [...items].reverse();
-}
-
-/** Starts a peer on a fresh directory, lets it be measured, and stops it whatever happens. */
-export async function withPeer(
-  context: Context,
-  peer: Peer,
-  measure: (running: Running, directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = context.freshDirectory();
-  const running = await peer.start(directory);
-  try {
-    await measure(running, directory);
-  } finally {
-    await running.stop();
-    context.discard(directory);
-  }
+  return { ...empty(workload, name, peer, round), failure };
 }

@@ -5,11 +5,11 @@ import { naiveSocketio, naiveWsOne, naiveWsPool } from "../peers/naive.ts";
 import { inDialect, type Peer } from "../peers/peer.ts";
 import { startPostgres } from "../peers/postgres.ts";
 import { rabbitmqQueues } from "../peers/rabbitmq.ts";
-import { bottleneckOf, inOrder, isHere, measureJob, sharesOf, withPeer } from "./measured.ts";
+import { bottleneckOf, measureJob, sharesOf } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
+import { alternate, type Entrant, isHere, withPeer } from "./turns.ts";
 
 type Load = Pick<PairsJob, "pairs" | "window" | "rate">;
-type Entrant = { name: string; run(round: number): Promise<void> };
 
 /** The load of a case by its name: `200x10` is pairs × window, `open 4000/s` a fixed rate over all pairs. */
 export function loadOf(name: string, sizes: Sizes): Load {
@@ -97,19 +97,10 @@ function bare(context: Context, many: string): Entrant {
   };
 }
 
-async function alternate(context: Context, entrants: readonly Entrant[]): Promise<void> {
-  for (let round = 0; round < context.sizes.roundsSynced; round++) {
-    for (const entrant of inOrder(entrants, round)) {
-      context.say(`W1 round ${round + 1}: ${entrant.name}`);
-      await entrant.run(round);
-    }
-  }
-}
-
 /** How many durable messages a second, and what each waits. */
 export async function w1Sends(context: Context, ours: Peer): Promise<void> {
   const { many, some, one, open } = caseNames(context.sizes);
-  await alternate(context, [
+  const entrants = [
     served(context, ours, [many, some, one, ...open]),
     served(context, inDialect(ours, "queue"), [many]),
     served(context, inDialect(ours, "socketio"), [many]),
@@ -120,14 +111,13 @@ export async function w1Sends(context: Context, ours: Peer): Promise<void> {
     served(context, naiveWsOne, [many, one]),
     served(context, naiveSocketio, [many]),
     served(context, rabbitmqQueues, [some]),
-  ]);
+  ];
+  await alternate(context, "W1", entrants, context.sizes.roundsSynced);
 }
 
 /** The same cases on two of ours, and no baselines. */
 export async function w1Compared(context: Context, ours: readonly Peer[]): Promise<void> {
   const { many, some, one, open } = caseNames(context.sizes);
-  await alternate(
-    context,
-    ours.map((peer) => served(context, peer, [many, some, one, ...open])),
-  );
+  const entrants = ours.map((peer) => served(context, peer, [many, some, one, ...open]));
+  await alternate(context, "W1", entrants, context.sizes.roundsSynced);
 }

@@ -1,8 +1,8 @@
 import type { Peer } from "../peers/peer.ts";
 import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { ABSENT, COMMON, fillLibrary, itemsOf, openDatabase, RARE } from "./library.ts";
-import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { inOrder, withPeer } from "./turns.ts";
 import { besideWrites, underWrites } from "./under-writes.ts";
 
 const BARE_SQL = "the same SQL by bare pg";

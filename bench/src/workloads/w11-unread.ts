@@ -1,8 +1,8 @@
 import type { Peer } from "../peers/peer.ts";
 import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { fillLibrary, itemsOf, openDatabase } from "./library.ts";
-import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { inOrder, withPeer } from "./turns.ts";
 
 const COUNTED = "counted by bare pg";
 

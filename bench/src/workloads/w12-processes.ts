@@ -1,22 +1,20 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runJob } from "../generator/generator.ts";
 import type { PairsJob } from "../generator/jobs.ts";
 import { type Usage, usageOf } from "../measure/process-usage.ts";
 import { barePubSub } from "../peers/bare-pubsub.ts";
 import { parlance } from "../peers/parlance.ts";
 import type { Peer, Running } from "../peers/peer.ts";
-import { bottleneckOf, failed, faultOf, inOrder, sharesOf } from "./measured.ts";
+import { empty, failed, measure } from "./measured.ts";
 import type { Context } from "./sample.ts";
 import { databaseUrl, hasRedis, withServers } from "./servers.ts";
+import { alternate, type Entrant } from "./turns.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const WINDOW = 10;
 export const HALF_LOAD = "half load";
 export const BARE_BUS = "bare SPUBLISH";
 export const onOne = (ours: string): string => `${ours}, one process`;
-
-type Entrant = { name: string; run(round: number): Promise<void> };
 
 /** All servers as one, and of what is not theirs PostgreSQL and Redis together. */
 function usage(running: readonly Running[], directory: string): Usage {
@@ -40,53 +38,35 @@ async function measurePairs(
   load: Pick<PairsJob, "window" | "rate">,
 ): Promise<number> {
   const [first, second] = running as [Running, Running?];
-  const edges = { begin: usage(running, directory), end: usage(running, directory) };
   const redis = { begin: 0, end: 0 };
-  const result = await runJob(
-    {
+  const { pairs, checkEvery, warmSeconds, seconds } = context.sizes;
+  const result = await measure(context, {
+    workload: "W12",
+    round,
+    peer,
+    job: {
       kind: "pairs",
       port: first.port,
       ...(second !== undefined && { otherPort: second.port }),
       driver: peer.driver,
       tag: `${context.seed}w12-${round}-${name.replaceAll(" ", "")}-`,
-      checkEvery: context.sizes.checkEvery,
-      warmSeconds: context.sizes.warmSeconds,
-      seconds: context.sizes.seconds,
-      pairs: context.sizes.pairs,
-      ...load,
+      ...{ pairs, checkEvery, warmSeconds, seconds, ...load },
     },
-    (edge) => {
-      edges[edge] = usage(running, directory);
-      redis[edge] = redisTime(directory);
+    ordered: true,
+    caseOf: () => name,
+    usage: () => usage(running, directory),
+    hooks: {
+      begin: () => {
+        redis.begin = redisTime(directory);
+      },
+      end: () => {
+        redis.end = redisTime(directory);
+      },
     },
-  );
-  const [phase] = result.phases;
-  if (phase === undefined) return 0;
-  const shares = sharesOf(edges.begin, edges.end, phase.generatorCpu);
-  const each = (share: number) => (share * phase.seconds * 1e6) / Math.max(1, phase.delivered);
-  const failure = faultOf(result.truth, true);
-  context.add({
-    workload: "W12",
-    case: name,
-    peer: peer.name,
-    durability: peer.durability,
-    round,
-    metrics: {
-      per_second: phase.delivered / phase.seconds,
-      server_cpu_us: each(shares.server),
-      database_cpu_us: each(shares.database),
-      redis_cpu_us: (redis.end - redis.begin) / Math.max(1, phase.delivered),
-      server_share: shares.server,
-      database_share: shares.database,
-      generator_share: shares.generator,
-      foreign_share: Math.max(0, shares.machine - shares.server - shares.database - shares.generator),
-    },
-    histograms: { latency: phase.latency, second: phase.second },
-    truth: result.truth,
-    bottleneck: bottleneckOf(shares, context.cores),
-    ...(failure === undefined ? {} : { failure }),
+    further: (delivered) => ({ redis_cpu_us: (redis.end - redis.begin) / Math.max(1, delivered) }),
   });
-  return phase.delivered / phase.seconds;
+  const [phase] = result?.phases ?? [];
+  return phase === undefined ? 0 : phase.delivered / phase.seconds;
 }
 
 function served(context: Context, name: string, processes: number): Entrant {
@@ -124,18 +104,13 @@ function bare(context: Context): Entrant {
         const perSecond = await barePubSub(redis.url, seconds, (edge) => {
           time[edge] = redisTime(directory);
         });
+        const bus = { name: BARE_BUS, durability: "memory" } as const;
         context.add({
-          workload: "W12",
-          case: `${context.sizes.pairs}x${WINDOW}`,
-          peer: BARE_BUS,
-          durability: "memory",
-          round,
+          ...empty("W12", `${context.sizes.pairs}x${WINDOW}`, bus, round),
           metrics: {
             per_second: perSecond,
             redis_cpu_us: (time.end - time.begin) / Math.max(1, perSecond * seconds),
           },
-          histograms: {},
-          bottleneck: "",
         });
       }),
   };
@@ -148,10 +123,5 @@ export async function w12Processes(context: Context, peer: Peer): Promise<void> 
     return;
   }
   const entrants = [served(context, peer.name, 2), served(context, onOne(peer.name), 1), bare(context)];
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const entrant of inOrder(entrants, round)) {
-      context.say(`W12 round ${round + 1}: ${entrant.name}`);
-      await entrant.run(round);
-    }
-  }
+  await alternate(context, "W12", entrants);
 }

@@ -4,13 +4,12 @@ import { nats } from "../peers/nats.ts";
 import { nchan } from "../peers/nchan.ts";
 import { inDialect, type Peer, type Running } from "../peers/peer.ts";
 import { rabbitmqTopics } from "../peers/rabbitmq.ts";
-import { inOrder, isHere, measureJob, withPeer } from "./measured.ts";
+import { measureJob } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
+import { alternate, type Entrant, isHere, withPeer } from "./turns.ts";
 
 /** A crowd of listeners: one conversation for all, or many of ten. */
 type Crowd = { label: string; rooms: number; listeners: number };
-
-type Entrant = { peer: Peer; crowds: readonly Crowd[] };
 
 const SMALL_ROOM = 10;
 /** Singles, and bursts of ten: name and number of messages. */
@@ -51,18 +50,18 @@ function caseOf(crowd: Crowd, phase: string): string {
   return `${crowd.label}, ${phase}`;
 }
 
-async function alternate(context: Context, entrants: readonly Entrant[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const { peer, crowds } of inOrder(entrants, round)) {
-      context.say(`W2 round ${round + 1}: ${peer.name}`);
-      const cases = crowds.flatMap((crowd) => PHASES.map(([phase]) => caseOf(crowd, phase)));
-      if (!isHere(context, "W2", round, peer, cases)) continue;
+function heard(context: Context, peer: Peer, crowds: readonly Crowd[]): Entrant {
+  const cases = crowds.flatMap((crowd) => PHASES.map(([phase]) => caseOf(crowd, phase)));
+  return {
+    name: peer.name,
+    async run(round) {
+      if (!isHere(context, "W2", round, peer, cases)) return;
       await withPeer(context, peer, async (running) => {
         for (const [index, crowd] of crowds.entries())
           await hear(context, round, peer, running, crowd, index);
       });
-    }
-  }
+    },
+  };
 }
 
 /** What one more listener costs. Ours are stored before they are told; the baselines store nothing. */
@@ -71,16 +70,14 @@ export async function w2FanOut(context: Context, ours: Peer): Promise<void> {
   const crowds = crowdsOf(context.sizes);
   // Brokers hear in the one crowd that their bars are about.
   const one = crowds.slice(context.sizes.listeners.length >> 1).slice(0, 1);
-  await alternate(context, [
-    ...[ours, ...dialects, bareWs, bareSocketio].map((peer) => ({ peer, crowds })),
-    ...[nats, nchan, rabbitmqTopics].map((peer) => ({ peer, crowds: one })),
+  await alternate(context, "W2", [
+    ...[ours, ...dialects, bareWs, bareSocketio].map((peer) => heard(context, peer, crowds)),
+    ...[nats, nchan, rabbitmqTopics].map((peer) => heard(context, peer, one)),
   ]);
 }
 
 export async function w2Compared(context: Context, ours: readonly Peer[]): Promise<void> {
   const crowds = crowdsOf(context.sizes);
-  await alternate(
-    context,
-    ours.map((peer) => ({ peer, crowds })),
-  );
+  const entrants = ours.map((peer) => heard(context, peer, crowds));
+  await alternate(context, "W2", entrants);
 }

@@ -3,8 +3,9 @@ import { openInspector } from "../measure/inspector.ts";
 import { descriptorLimit, kernelBytes, residentBytes, usageOf } from "../measure/process-usage.ts";
 import { bareSocketio, bareWs } from "../peers/naive.ts";
 import { inDialect, type Peer, type Running } from "../peers/peer.ts";
-import { bottleneckOf, failed, inOrder, withPeer } from "./measured.ts";
+import { bottleneckOf, failed, sharesOf } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { alternate, entrantOf } from "./turns.ts";
 
 /** Descriptors that server and generator need beside their connections. */
 const SPARE_DESCRIPTORS = 1_000;
@@ -51,13 +52,7 @@ async function hold(context: Context, round: number, peer: Peer, running: Runnin
     const restFrom = usageOf(running.pid, running.directory);
     if (isLast) await pause(context.sizes.restSeconds * 1000);
     const restTo = usageOf(running.pid, running.directory);
-    const wall = (after.at - before.at) * 1000;
-    const shares = {
-      server: (after.server - before.server) / wall,
-      database: (after.database - before.database) / wall,
-      generator: 0,
-      machine: (after.machine - before.machine) / wall,
-    };
+    const shares = sharesOf(before, after, 0);
     const rest = (restTo.server - restFrom.server) / ((restTo.at - restFrom.at) * 1000);
     context.add({
       workload: "W3",
@@ -85,20 +80,15 @@ async function hold(context: Context, round: number, peer: Peer, running: Runnin
   if (errors.length > 0) context.add(failed("W3", "held to the end", peer, round, errors.join("; ")));
 }
 
-async function alternate(context: Context, peers: readonly Peer[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(peers, round)) {
-      context.say(`W3 round ${round + 1}: ${peer.name}`);
-      await withPeer(context, peer, (running) => hold(context, round, peer, running));
-    }
-  }
-}
-
 /** What one more connection costs that says nothing. */
 export async function w3Idle(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, inDialect(ours, "socketio"), inDialect(ours, "sse"), bareWs, bareSocketio]);
+  const dialects = [inDialect(ours, "socketio"), inDialect(ours, "sse")];
+  await w3Compared(context, [ours, ...dialects, bareWs, bareSocketio]);
 }
 
-export async function w3Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  await alternate(context, ours);
+export async function w3Compared(context: Context, peers: readonly Peer[]): Promise<void> {
+  const entrants = peers.map((peer) =>
+    entrantOf(context, peer, (round, running) => hold(context, round, peer, running)),
+  );
+  await alternate(context, "W3", entrants);
 }

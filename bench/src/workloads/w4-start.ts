@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { runJob } from "../generator/generator.ts";
 import { bareInsert } from "../peers/bare-insert.ts";
-import type { Durability, Peer } from "../peers/peer.ts";
+import type { Peer } from "../peers/peer.ts";
 import { startPostgres } from "../peers/postgres.ts";
-import { failed, faultOf, inOrder } from "./measured.ts";
+import { empty, failed, faultOf } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { alternate, type Entrant } from "./turns.ts";
 
 const LOAD_PAIRS = 200;
 
@@ -70,57 +71,40 @@ async function startBare(context: Context, directory: string): Promise<Timed[]> 
   return timed;
 }
 
-type Entrant = {
-  name: string;
-  durability: Durability;
-  run(round: number, directory: string): Promise<Timed[]>;
-};
-
-async function alternate(context: Context, entrants: readonly Entrant[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const entrant of inOrder(entrants, round)) {
-      context.say(`W4 round ${round + 1}: ${entrant.name}`);
+function timed(
+  context: Context,
+  { name, durability }: Pick<Peer, "name" | "durability">,
+  start: (round: number, directory: string) => Promise<Timed[]>,
+): Entrant {
+  return {
+    name,
+    async run(round) {
       const directory = context.freshDirectory();
-      for (const { case: name, seconds: took } of await entrant.run(round, directory)) {
+      for (const { case: each, seconds: took } of await start(round, directory)) {
         context.add({
-          workload: "W4",
-          case: name,
-          peer: entrant.name,
-          durability: entrant.durability,
-          round,
+          ...empty("W4", each, { name, durability }, round),
           metrics: { seconds: took },
-          histograms: {},
-          bottleneck: "",
         });
       }
       context.discard(directory);
-    }
-  }
+    },
+  };
 }
 
-function entrantOf(context: Context, peer: Peer): Entrant {
-  return {
-    name: peer.name,
-    durability: peer.durability,
-    run: (round, directory) => startOurs(context, round, peer, directory),
-  };
+function ourStart(context: Context, peer: Peer): Entrant {
+  return timed(context, peer, (round, directory) => startOurs(context, round, peer, directory));
 }
 
 /** How long until it takes messages. */
 export async function w4Start(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [
-    entrantOf(context, ours),
-    {
-      name: "bare PostgreSQL",
-      durability: "committed",
-      run: (_, directory) => startBare(context, directory),
-    },
+  const bare = { name: "bare PostgreSQL", durability: "committed" } as const;
+  await alternate(context, "W4", [
+    ourStart(context, ours),
+    timed(context, bare, (_, directory) => startBare(context, directory)),
   ]);
 }
 
 export async function w4Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  await alternate(
-    context,
-    ours.map((peer) => entrantOf(context, peer)),
-  );
+  const entrants = ours.map((peer) => ourStart(context, peer));
+  await alternate(context, "W4", entrants);
 }

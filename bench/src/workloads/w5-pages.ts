@@ -2,8 +2,8 @@ import { startBareRoute } from "../peers/bare-route.ts";
 import type { Peer } from "../peers/peer.ts";
 import { inRounds, measureAsked, type Question } from "./asked.ts";
 import { fillLibrary, type Library, openDatabase } from "./library.ts";
-import { inOrder, withPeer } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { inOrder, withPeer } from "./turns.ts";
 import { besideWrites, underWrites } from "./under-writes.ts";
 
 export const PAGE = 50;

@@ -1,8 +1,9 @@
 import type { ResumeJob } from "../generator/jobs.ts";
 import { bareWs } from "../peers/naive.ts";
 import type { Peer } from "../peers/peer.ts";
-import { inOrder, measureJob, withPeer } from "./measured.ts";
+import { measureJob } from "./measured.ts";
 import type { Context } from "./sample.ts";
+import { alternate, type Entrant, entrantOf } from "./turns.ts";
 
 type Behind = Pick<ResumeJob, "conversations" | "missed">;
 
@@ -20,35 +21,31 @@ export const BEHIND: readonly Behind[] = [
   { conversations: 50, missed: 1_000 },
 ];
 
-async function alternate(context: Context, peers: readonly Peer[]): Promise<void> {
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const peer of inOrder(peers, round)) {
-      context.say(`W6 round ${round + 1}: ${peer.name}`);
-      await withPeer(context, peer, async (running) => {
-        for (const [index, behind] of BEHIND.entries()) {
-          const { users } = context.sizes;
-          const job: ResumeJob = {
-            kind: "resume",
-            port: running.port,
-            driver: peer.driver,
-            tag: `${context.seed}w6-${round}-${index}-`,
-            checkEvery: context.sizes.checkEvery,
-            users,
-            groupSize: Math.min(GROUP, users),
-            ...behind,
-          };
-          await measureJob(context, "W6", round, peer, running, job, () => behindName(users, behind));
-        }
-      });
+function cameBack(context: Context, peer: Peer): Entrant {
+  const { users, checkEvery } = context.sizes;
+  return entrantOf(context, peer, async (round, running) => {
+    for (const [index, behind] of BEHIND.entries()) {
+      const job: ResumeJob = {
+        kind: "resume",
+        port: running.port,
+        driver: peer.driver,
+        tag: `${context.seed}w6-${round}-${index}-`,
+        checkEvery,
+        users,
+        groupSize: Math.min(GROUP, users),
+        ...behind,
+      };
+      await measureJob(context, "W6", round, peer, running, job, () => behindName(users, behind));
     }
-  }
+  });
 }
 
 /** How long it takes a crowd that was away to come back, beside connections that have nothing to come back to. */
 export async function w6Resume(context: Context, ours: Peer): Promise<void> {
-  await alternate(context, [ours, bareWs]);
+  await w6Compared(context, [ours, bareWs]);
 }
 
-export async function w6Compared(context: Context, ours: readonly Peer[]): Promise<void> {
-  await alternate(context, ours);
+export async function w6Compared(context: Context, peers: readonly Peer[]): Promise<void> {
+  const entrants = peers.map((peer) => cameBack(context, peer));
+  await alternate(context, "W6", entrants);
 }

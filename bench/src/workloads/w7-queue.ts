@@ -2,15 +2,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import { runJob } from "../generator/generator.ts";
+import type { PostsJob } from "../generator/jobs.ts";
 import { usageOf } from "../measure/process-usage.ts";
 import { bareAppend, bareDrain } from "../peers/bare-queue.ts";
 import { startChild, stopChild, waitFor } from "../peers/child.ts";
 import { parlance } from "../peers/parlance.ts";
 import type { Peer, Running } from "../peers/peer.ts";
 import type { Postgres } from "../peers/postgres.ts";
-import { bottleneckOf, failed, faultOf, inOrder, sharesOf } from "./measured.ts";
+import { bottleneckOf, empty, failed, measure, sharesOf } from "./measured.ts";
 import type { Context } from "./sample.ts";
 import { databaseUrl, hasRedis, type Servers, withServers } from "./servers.ts";
+import { alternate, type Entrant } from "./turns.ts";
 
 export const CONNECTIONS = 50;
 export const postsName = `posts, c=${CONNECTIONS}`;
@@ -23,7 +25,7 @@ const BARE_XADD = "bare XADD";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DRAIN_LIMIT_MS = 600_000;
 
-/** One round of posts at whoever takes them, as a sample. */
+/** One round of posts at whoever takes them. */
 async function measurePosts(
   context: Context,
   round: number,
@@ -31,49 +33,24 @@ async function measurePosts(
   running: Pick<Running, "port" | "pid" | "directory">,
   watchEvery: number,
 ): Promise<void> {
-  let before = usageOf(running.pid, running.directory);
-  let after = before;
-  const result = await runJob(
-    {
-      kind: "posts",
-      port: running.port,
-      tag: `${context.seed}w7-${round}-`,
-      pairs: PAIRS,
-      connections: CONNECTIONS,
-      watchEvery,
-      warmSeconds: context.sizes.warmSeconds,
-      seconds: context.sizes.seconds,
-    },
-    (edge) => {
-      if (edge === "begin") before = usageOf(running.pid, running.directory);
-      else after = usageOf(running.pid, running.directory);
-    },
-  );
-  const failure = faultOf(result.truth, true);
-  for (const phase of result.phases) {
-    const shares = sharesOf(before, after, phase.generatorCpu);
-    const each = (share: number) => (share * phase.seconds * 1e6) / Math.max(1, phase.delivered);
-    context.add({
-      workload: "W7",
-      case: postsName,
-      peer: peer.name,
-      durability: peer.durability,
-      round,
-      metrics: {
-        per_second: phase.delivered / phase.seconds,
-        server_cpu_us: each(shares.server),
-        database_cpu_us: each(shares.database),
-        server_share: shares.server,
-        database_share: shares.database,
-        generator_share: shares.generator,
-        foreign_share: Math.max(0, shares.machine - shares.server - shares.database - shares.generator),
-      },
-      histograms: { latency: phase.latency, second: phase.second },
-      truth: result.truth,
-      bottleneck: bottleneckOf(shares, context.cores),
-      ...(failure === undefined ? {} : { failure }),
-    });
-  }
+  const { warmSeconds, seconds } = context.sizes;
+  await measure(context, {
+    workload: "W7",
+    round,
+    peer,
+    job: { ...postsOf(context, round, running.port), watchEvery, warmSeconds, seconds },
+    ordered: true,
+    caseOf: () => postsName,
+    usage: () => usageOf(running.pid, running.directory),
+  });
+}
+
+function postsOf(
+  { seed }: Context,
+  round: number,
+  port: number,
+): Pick<PostsJob, "kind" | "port" | "tag" | "pairs" | "connections"> {
+  return { kind: "posts", port, tag: `${seed}w7-${round}-`, pairs: PAIRS, connections: CONNECTIONS };
 }
 
 function onServers(
@@ -118,17 +95,8 @@ async function measureDrain(
     await holder.connect();
     await holder.query("begin");
     await holder.query("select from conversations for update");
-    const filled = await runJob({
-      kind: "posts",
-      port: running.port,
-      tag: `${context.seed}w7-${round}-`,
-      pairs: PAIRS,
-      connections: CONNECTIONS,
-      watchEvery: 0,
-      warmSeconds: 0,
-      seconds: 0,
-      total: backlog,
-    });
+    const job = postsOf(context, round, running.port);
+    const filled = await runJob({ ...job, watchEvery: 0, warmSeconds: 0, seconds: 0, total: backlog });
     const { acked, errors } = filled.truth;
     const cpu = usageOf(running.pid, running.directory);
     const from = performance.now();
@@ -173,8 +141,6 @@ async function measureDrain(
   }
 }
 
-type Entrant = { name: string; run(round: number): Promise<void> };
-
 function ours(context: Context, name: string, queue: "redis" | "postgres"): Entrant {
   return {
     name,
@@ -198,14 +164,8 @@ function ours(context: Context, name: string, queue: "redis" | "postgres"): Entr
 function baselines(context: Context): Entrant[] {
   const add = (name: string, peer: string, round: number, perSecond: number) =>
     context.add({
-      workload: "W7",
-      case: name,
-      peer,
-      durability: "committed",
-      round,
+      ...empty("W7", name, { name: peer, durability: "committed" }, round),
       metrics: { per_second: perSecond },
-      histograms: {},
-      bottleneck: "",
     });
   return [
     {
@@ -263,10 +223,5 @@ export async function w7Queue(context: Context, peer: Peer): Promise<void> {
     ours(context, `${peer.name}, queue in PostgreSQL`, "postgres"),
     ...baselines(context),
   ];
-  for (let round = 0; round < context.sizes.rounds; round++) {
-    for (const entrant of inOrder(entrants, round)) {
-      context.say(`W7 round ${round + 1}: ${entrant.name}`);
-      await entrant.run(round);
-    }
-  }
+  await alternate(context, "W7", entrants);
 }
