@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { processTree } from "../measure/process-usage.ts";
 
@@ -99,6 +99,18 @@ export function freePort(): Promise<number> {
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
       server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+/** Whether somebody takes connections there, as `waitFor` asks. */
+export function isListening(port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    socket.on("error", () => resolve(undefined));
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
     });
   });
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { freePort, killTree, programOf, startChild, stopChild, waitFor } from "./child.ts";
+import { freePort, isListening, killTree, programOf, startChild, stopChild, waitFor } from "./child.ts";
 import type { Peer, Running } from "./peer.ts";
 
 /** Before the path: what Debian has there changes user and directory, and only root may start it. */
@@ -59,6 +59,8 @@ function rabbitmq(name: string, driver: Peer["driver"], durability: Peer["durabi
         ...configure(directory, port),
       };
       const mapper = startChild(portMapper() as string, [], { log: join(directory, "epmd.log"), env });
+      // A node that finds none starts one, which outlives it.
+      await waitFor(mapper, "epmd", () => isListening(mapperPort));
       const child = startChild(server() as string, [], { log: join(directory, "server.log"), env });
       const stop = async (signal: NodeJS.Signals) => {
         await stopChild(child, signal);
