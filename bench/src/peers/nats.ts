@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, killTree, programOf, startChild, stopChild, waitFor } from "./child.ts";
+import { freePort, killTree, programOf, startChild, stopChild, versionOf, waitFor } from "./child.ts";
 import type { Peer, Running } from "./peer.ts";
 
 const program = (): string | undefined => programOf("nats-server");
@@ -10,7 +10,10 @@ export const nats: Peer = {
   name: "NATS over WebSocket",
   driver: "nats",
   durability: "memory",
-  isPresent: () => program() !== undefined,
+  version() {
+    const file = program();
+    return file && versionOf(file, "--version");
+  },
   async start(directory): Promise<Running> {
     mkdirSync(directory, { recursive: true });
     const [port, own] = [await freePort(), await freePort()];

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { childrenOf } from "../measure/process-usage.ts";
-import { freePort, killTree, programOf, startChild, stopChild, waitFor } from "./child.ts";
+import { freePort, killTree, programOf, startChild, stopChild, versionOf, waitFor } from "./child.ts";
 import type { Peer, Running } from "./peer.ts";
 
 const MODULES = ["/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules"].map(
@@ -37,7 +37,11 @@ export const nchan: Peer = {
   name: "Nchan",
   driver: "nchan",
   durability: "memory",
-  isPresent: () => program() !== undefined && moduleFile() !== undefined,
+  version() {
+    const file = moduleFile() && program();
+    const version = file && versionOf(file, "-v");
+    return version && `in nginx ${version}`;
+  },
   async start(directory): Promise<Running> {
     mkdirSync(directory, { recursive: true });
     const port = await freePort();

@@ -22,8 +22,8 @@ export type Peer = {
   name: string;
   driver: DriverName;
   durability: Durability;
-  /** Of what the bench does not bring along: whether this machine has it. */
-  isPresent?(): boolean;
+  /** Of what the bench does not bring along: which one this machine has, or undefined. */
+  version?(): string | undefined;
   /** Starts on an empty or a used directory, and resolves when it takes connections. */
   start(directory: string): Promise<Running>;
 };

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { freePort, isListening, killTree, programOf, startChild, stopChild, waitFor } from "./child.ts";
 import type { Peer, Running } from "./peer.ts";
@@ -45,7 +45,10 @@ function rabbitmq(name: string, driver: Peer["driver"], durability: Peer["durabi
     name,
     driver,
     durability,
-    isPresent: () => server() !== undefined && portMapper() !== undefined,
+    version() {
+      const file = portMapper() && server();
+      return file && (/rabbitmq_server-([\d.]+)/.exec(realpathSync(file))?.[1] ?? "unknown");
+    },
     async start(directory): Promise<Running> {
       mkdirSync(directory, { recursive: true });
       const [port, mapperPort, nodePort] = [await freePort(), await freePort(), await freePort()];
