@@ -1,11 +1,11 @@
-import type { Event } from "@parlance/protocol/events.ts";
 import type { MarkMoved } from "../core/ports/message-log.ts";
 import type { MovedConversation, TickReader } from "../core/ports/tick-reader.ts";
 import { MAX_SIGNALLED_PARTICIPANTS } from "./channel.ts";
 import type { Hub } from "./hub.ts";
-import { missedEvents, missedEventsSoon } from "./missed-events.ts";
+import { missedEvents } from "./missed-events.ts";
 import { epochTag, type Position, spellPosition } from "./position.ts";
 import type { Session } from "./session.ts";
+import type { Piece } from "./shared-stretches.ts";
 
 /** From where a client wants to go on. */
 export type ResumeWish =
@@ -114,9 +114,9 @@ async function tellAll(
       }
       floors.set(moved.conversationId, through);
       if (events === null) continue;
-      for await (const page of events) {
+      for await (const piece of events) {
         if (session.ended) return;
-        await session.feed(page);
+        await session.feedPiece(piece);
       }
       told.push(moved.conversationId);
       if (moved.leftSeq !== null) hub.noteLeft(session.userId, moved.conversationId, moved.movedXid, through);
@@ -185,7 +185,7 @@ async function fromClocks(
 interface Missed {
   readonly through: number;
   /** Null: nothing. */
-  readonly events: AsyncIterable<readonly Event[]> | null;
+  readonly events: AsyncIterable<Piece> | null;
 }
 
 async function missedOf(
@@ -204,7 +204,7 @@ async function missedOf(
   if (since >= through) return { through, events: null };
   const visibleFrom = moved.deleted ? through + 1 : moved.historyVisible ? 0 : moved.joinedSeq;
   const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: leftSeq !== null };
-  return { through, events: missedEventsSoon(reader, stretch) };
+  return { through, events: hub.stretches.missed(stretch, moved.clock, await reader.epoch()) };
 }
 
 async function notNamed(

@@ -3,6 +3,7 @@ import type { LocalUser } from "./local-user.ts";
 import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { SendQueue } from "./send-queue.ts";
 import { SharedFrames } from "./shared-frames.ts";
+import { PIECE_EVENTS, type Piece } from "./shared-stretches.ts";
 
 /** A conversation its user was let into while the session caught up. */
 export interface LateJoin {
@@ -19,8 +20,7 @@ const MAX_HELD_BYTES = 32 * 1024 * 1024;
 /** What an event or signal costs beside its content. */
 const HELD_BYTES = 400;
 
-/** What was missed or kept back is told so many events at a time, each lot when the one before is mostly taken. */
-const FED_EVENTS = 25;
+/** What was missed or kept back is told piece by piece, each when no more than this waits of those before. */
 const FED_BYTES = 256 * 1024;
 
 /**
@@ -104,10 +104,15 @@ export class Session {
    * consumer.
    */
   async feed(events: readonly Event[]): Promise<void> {
-    for (let i = 0; i < events.length && !this.#ended; i += FED_EVENTS) {
-      this.tell(events.slice(i, i + FED_EVENTS));
-      await this.paced();
+    for (let i = 0; i < events.length && !this.#ended; i += PIECE_EVENTS) {
+      await this.feedPiece({ events: events.slice(i, i + PIECE_EVENTS) });
     }
+  }
+
+  /** The same of one piece. Stamped frames are each session's own, and not kept for others. */
+  async feedPiece({ events, shared }: Piece): Promise<void> {
+    this.tell(events, this.outlet.codec.stamp === undefined ? shared : undefined);
+    await this.paced();
   }
 
   /** Resolves when more may be told: at once while little waits. */
@@ -242,7 +247,7 @@ export class Session {
         if (frame !== null) this.push(frame);
       } else {
         const due = this.#due(held);
-        if (due.length <= FED_EVENTS) this.tell(due);
+        if (due.length <= PIECE_EVENTS) this.tell(due);
         else await this.feed(due);
       }
       if (this.#queue.waiting > FED_BYTES) await this.drained();

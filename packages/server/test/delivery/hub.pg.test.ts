@@ -268,3 +268,37 @@ test("let in again during a resume: the leaving and the joining are both told", 
   expect(kinds).toContainEqual({ removed: [], added: 1 });
   hub.detach(session);
 });
+
+test("what a crowd has missed is read once, and again for who comes after something was changed in it", async () => {
+  let reads = 0;
+  const { node, hub, reader } = await startHub((reader) => ({
+    ...reader,
+    newMessages(...asked) {
+      reads++;
+      return reader.newMessages(...asked);
+    },
+  }));
+  const conversation = await node.open(["crowd-ann", ...upTo(5).map((i) => `crowd-${i}`)]);
+  const by = { conversationId: conversation, by: "crowd-ann" };
+  const { id } = await node.send({ conversationId: conversation, senderId: "crowd-ann", content: "first" });
+  await node.send({ conversationId: conversation, senderId: "crowd-ann", content: "second" });
+  const back = async (userId: string): Promise<readonly string[]> => {
+    const one = listener();
+    const session = await hub.attach(userId, one.outlet);
+    const clocks = new Map([[conversation, 1]]);
+    await catchUp({ hub, reader }, session, { kind: "clocks", epoch: null, clocks }, async () => {});
+    session.release();
+    await expect.poll(() => one.told.length).toBeGreaterThan(0);
+    hub.detach(session);
+    return one.told.flatMap((event) => ("message" in event ? [event.message.content] : []));
+  };
+  const together = await Promise.all(upTo(3).map((i) => back(`crowd-${i}`)));
+  expect(together).toEqual(upTo(3).map(() => ["first", "second"]));
+  expect(await back("crowd-3")).toEqual(["first", "second"]);
+  expect(reads).toBe(1);
+  await node.change({ kind: "edit", ...by, messageId: id, content: "first, edited" });
+  expect(await back("crowd-4")).toEqual(["first, edited", "second"]);
+  await node.change({ kind: "settings", ...by, settings: { historyVisible: false } });
+  await node.change({ kind: "add", ...by, userIds: ["crowd-late"], maxParticipants: 10 });
+  expect(await back("crowd-late")).toEqual([]);
+});

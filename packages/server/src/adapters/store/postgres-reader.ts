@@ -159,6 +159,15 @@ const UNREAD = `select * from (
     offset 0) counted
   where unread > 0`;
 
+/**
+ * $2: when, by user. A join with the times would compare each with each: 82 ms for a thousand. Locked first, in one order
+ * for all who write to several.
+ */
+const SEEN = `update users u set last_seen_at = greatest(u.last_seen_at, to_timestamp(($2::jsonb ->> u.id)::float8 / 1000.0))
+  where u.id = any (array(select id from users where id = any ($1) and status <> 'offline'
+                          order by id collate "C" for no key update))
+  returning u.id`;
+
 const DETAIL = `p.user_id as "userId", u.name as "userName", u.avatar_url as "avatarUrl", p.role, p.joined_seq as "joinedSeq",
     epoch_ms(p.joined_at) as "joinedAt", p.delivered_seq as "deliveredSeq", p.read_seq as "readSeq",
     epoch_ms(p.read_at) as "readAt",
@@ -347,15 +356,10 @@ export function createUserStore(query: Query): UserStore {
       await query("update users set status = $2::user_status where id = $1", [id, status]);
     },
     async setLastSeen(seen) {
-      const stored = await query<{ id: string }>(
-        `update users u set last_seen_at = greatest(u.last_seen_at, to_timestamp(s.at / 1000.0))
-         from unnest($1::text[], $2::float8[]) s (id, at)
-         where s.id = u.id
-           and u.id = any (array(select id from users where id = any ($1) and status <> 'offline'
-                                 order by id collate "C" for no key update))
-         returning u.id`,
-        [seen.map(({ id }) => id), seen.map(({ at }) => at)],
-      );
+      const stored = await query<{ id: string }>(SEEN, [
+        seen.map(({ id }) => id),
+        JSON.stringify(Object.fromEntries(seen.map(({ id, at }) => [id, at]))),
+      ]);
       return new Set(stored.map(({ id }) => id));
     },
   };
