@@ -70,7 +70,7 @@ describe("the command line", () => {
 
   test("all that is wrong is said at once and without a stack; secrets are not", async () => {
     writeFileSync(join(directory, ".env"), "LOG_LEVEL=shout\nJWT_SECRET=canary-in-dotenv\n");
-    const { code, out, err } = await parlance(["--port", "x", "--nonsense", "--ttl=1h"], {
+    const { code, out, err } = await parlance(["--port", "x", "--nonsense", "yes", "--ttl=1h"], {
       MAX_PARTICIPANTS: "1",
     });
     rmSync(join(directory, ".env"));

@@ -24,11 +24,7 @@ export async function runSimulate(
   flags: SimulateFlags,
   out: Pick<NodeJS.WriteStream, "write" | "isTTY">,
 ): Promise<number> {
-  const messages = MESSAGES.parse(flags.messages);
-  if (messages === undefined) throw new StartupError(`--messages: expected ${MESSAGES.expected}`);
-  const seconds = flags.interval === null ? 0 : INTERVAL.parse(flags.interval);
-  if (seconds === undefined) throw new StartupError(`--interval: expected ${INTERVAL.expected}`);
-  const url = flags.url === null ? configuredUrl(config) : checkedUrl(flags.url);
+  const { messages, seconds, url } = read(flags, config);
   if (flags.token === null && flags.url === null && config.mode === "jwt") {
     throw new StartupError("parlance simulate: in jwt mode --token has to name a service's token");
   }
@@ -46,6 +42,23 @@ export async function runSimulate(
   return result.stored === messages ? 0 : 1;
 }
 
+/** Reports all that is wrong at once. */
+function read(
+  flags: SimulateFlags,
+  config: Pick<Config, "host" | "port">,
+): { readonly messages: number; readonly seconds: number; readonly url: string } {
+  const messages = MESSAGES.parse(flags.messages);
+  const seconds = flags.interval === null ? 0 : INTERVAL.parse(flags.interval);
+  const url = flags.url === null ? configuredUrl(config) : readUrl(flags.url);
+  if (messages !== undefined && seconds !== undefined && url !== undefined) return { messages, seconds, url };
+  const problems = [
+    ...(messages === undefined ? [`--messages: expected ${MESSAGES.expected}`] : []),
+    ...(seconds === undefined ? [`--interval: expected ${INTERVAL.expected}`] : []),
+    ...(url === undefined ? ["--url: expected a URL such as http://127.0.0.1:8080"] : []),
+  ];
+  throw new StartupError(problems.join("\n"));
+}
+
 function configuredUrl({ host, port }: Pick<Config, "host" | "port">): string {
   if (port === 0) throw new StartupError("parlance simulate: PORT is 0; name the server with --url");
   // One that listens everywhere is called by its name for itself.
@@ -53,11 +66,9 @@ function configuredUrl({ host, port }: Pick<Config, "host" | "port">): string {
   return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
-function checkedUrl(text: string): string {
+function readUrl(text: string): string | undefined {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new StartupError("--url: expected a URL such as http://127.0.0.1:8080");
-  }
+  if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
   return url.href.replace(/\/+$/, "");
 }
 

@@ -49,13 +49,16 @@ export function parseFlags(
   const ownValues: Record<string, string | true> = {};
   const words: string[] = [];
   const problems: string[] = [];
+  let strayAt = -1;
   for (const token of tokens) {
-    if (token.kind === "positional") words.push(token.value);
+    // What stands behind a flag that does not exist was meant as its value, and is no command.
+    if (token.kind === "positional" && token.index !== strayAt) words.push(token.value);
     if (token.kind !== "option") continue;
     const { name, value, inlineValue, rawName } = token;
     const option = OPTION_FLAGS.get(name);
     if (option === undefined && own[name] === undefined) {
       problems.push(`${rawName}: no such flag; parlance --help lists them`);
+      if (value === undefined) strayAt = token.index + 1;
     } else if (own[name] === "boolean") {
       if (value === undefined) ownValues[name] = true;
       else problems.push(`${rawName}: takes no value`);

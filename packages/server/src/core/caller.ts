@@ -1,3 +1,5 @@
+import { Refusal } from "@parlance/protocol/errors.ts";
+
 /**
  * Who is speaking now, with which rights. Made once where a request or connection is identified
  * (http/identity.ts) and the first argument of everything the door offers.
@@ -15,4 +17,9 @@ export interface Caller {
   readonly rights: "user" | "service" | "operator";
   /** When the identity ends, epoch milliseconds; null where it does not. */
   readonly expiresAt: number | null;
+}
+
+/** Of what only a user can do, to a service or an operator that named nobody. */
+export function namesNobody(): Refusal {
+  return new Refusal("unauthenticated", "This needs a user to act as: name one in X-User-Id or ?user_id=");
 }

@@ -6,7 +6,7 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Message, Role } from "@parlance/protocol/model.ts";
 import { isTypeIn } from "./attachments/file-types.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, namesNobody } from "./caller.ts";
 import type { KnownAttachment } from "./ports/attachment-store.ts";
 import type { Standing } from "./ports/reader.ts";
 
@@ -39,7 +39,7 @@ export function mayFindDirect({ userId }: Caller, userIds: readonly string[]): A
 
 /** Who changes things must be somebody: the user acted as; throws the refusal where there is none. */
 export function actingUser({ userId }: Caller): string {
-  if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
+  if (userId === null) throw namesNobody();
   return userId;
 }
 

@@ -142,6 +142,23 @@ describe("tokens signed with the secret", () => {
     }
   });
 
+  test("who has the key is told what the token lacks, nobody else", async () => {
+    const strict = identityWith({ issuer: "https://id.example.org" });
+    const iss = "https://id.example.org";
+    for (const [claims, words] of [
+      [{ iss, exp: undefined }, "has no exp"],
+      [{ iss, sub: undefined }, "has no sub"],
+      [{ iss, nbf: SECONDS + 6 }, "is not valid yet"],
+      [{ iss, nbf: "0" }, "nbf is not what"],
+      [{ iss: "https://evil.example" }, "iss is not what"],
+    ] as const) {
+      await expect(strict.identify(bearer(signed(claims)))).rejects.toThrow(words);
+      await expect(strict.identify(bearer(signed(claims, {}, "x".repeat(40))))).rejects.toThrow(
+        "The token is not valid",
+      );
+    }
+  });
+
   test("a token that was good before ends with its exp", async () => {
     let now = NOW;
     const aging = identityWith({ now: () => now });

@@ -131,6 +131,15 @@ function readClaims(payload: JWTPayload, type: string | undefined, nowMs: number
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof errors.JWTExpired) return new Refusal("unauthenticated", "The token has expired");
-  return new Refusal("unauthenticated", "The token is not valid");
+  return new Refusal("unauthenticated", reasonOf(error));
+}
+
+/** Claims are looked at after the signature: what they lack is told only to who has the key. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return "The token has expired";
+  if (!(error instanceof errors.JWTClaimValidationFailed)) return "The token is not valid";
+  const { claim, reason } = error;
+  if (reason === "missing") return `The token has no ${claim}`;
+  if (claim === "nbf" && reason === "check_failed") return "The token is not valid yet";
+  return `The token's ${claim} is not what this server expects`;
 }

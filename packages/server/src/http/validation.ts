@@ -2,6 +2,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { FastifySchemaCompiler } from "fastify";
 import { IsOptional, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { wrongShape } from "./wrong-shape.ts";
 
 /**
  * Checks a part of a request against its TypeBox schema. A body must fit as it is, and may be
@@ -17,9 +18,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
     if ((given ?? null) === null && IsOptional(schema)) return { value: given };
     const value = part === "body" ? given : readTexts(given, properties);
     if (validator.Check(value)) return { value };
-    const [first] = validator.Errors(value);
-    const where = `${part}${first?.instancePath ?? ""}`.replaceAll("/", ".");
-    return { error: new Refusal("invalid", `${where} ${first?.message ?? "is not valid"}`) };
+    return { error: new Refusal("invalid", wrongShape(part, validator, value)) };
   };
 };
 

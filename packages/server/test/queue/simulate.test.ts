@@ -55,6 +55,10 @@ test("it says what is wrong with its flags, with the address, and with whoever a
   for (const [argv, words] of [
     [["--messages", "0"], "--messages: expected an integer from 1 to 100000"],
     [["--interval", "1"], "--interval: expected a time such as"],
+    [
+      ["--interval", "1", "--messages", "x"],
+      "--messages: expected an integer from 1 to 100000\n--interval: expected",
+    ],
     [["--url", "localhost:8080"], "--url: expected a URL"],
     [["--url", "http://127.0.0.1:1"], "nothing answers at http://127.0.0.1:1 ("],
     [["--port", "1"], "nothing answers at http://127.0.0.1:1 ("],

@@ -210,6 +210,9 @@ describe("changing", () => {
     expect(body.data.updatedAt > body.data.createdAt).toBe(true);
     expect(body.data.lastMessage).toBeNull();
     expect((await two.put(`/conversations/${id}`, { name: "Mine" })).status).toBe(403);
+    expect((await one.put(`/conversations/${id}/participants/2`, { role: "KING" })).body.error).toBe(
+      "body.role must be one of OWNER, ADMIN, MEMBER",
+    );
     await one.put(`/conversations/${id}/participants/2`, { role: "ADMIN" });
     expect((await two.put(`/conversations/${id}`, { name: "Mine" })).body.data.name).toBe("Mine");
     expect((await one.put(`/conversations/${id}`, {})).status).toBe(400);

@@ -199,6 +199,16 @@ describe("frames of the wrong shape", () => {
     await expectHealthy();
   });
 
+  test("a value out of a few is answered with those", async () => {
+    const send = { conversation_id: conversation, content: "x", message_type: "system" };
+    expect((await ann.ask("message.send", send)).payload.message).toBe(
+      "payload.message_type must be one of text, image, file, location",
+    );
+    expect((await ann.ask("presence", { status: "busy" })).payload.message).toBe(
+      "payload.status must be one of online, away, dnd, offline",
+    );
+  });
+
   test("binary frames are answered; ten bad ones in a row close with 1008, refusals do not count", async () => {
     const client = await connect(server, { user: "ten" });
     for (let round = 0; round < 2; round++) {

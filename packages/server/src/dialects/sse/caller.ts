@@ -1,6 +1,5 @@
-import { Refusal } from "@parlance/protocol/errors.ts";
 import { SANDBOX_USER_ID } from "@parlance/protocol/user-id.ts";
-import type { Caller } from "../../core/caller.ts";
+import { type Caller, namesNobody } from "../../core/caller.ts";
 import type { Credentials, Identity } from "../../http/identity.ts";
 
 /** A caller that is somebody. */
@@ -22,7 +21,7 @@ export async function personOf(
 ): Promise<Person> {
   const caller = await identity.identify(credentials);
   const userId = caller.rights === "operator" ? SANDBOX_USER_ID : caller.userId;
-  if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
+  if (userId === null) throw namesNobody();
   if (userId === SANDBOX_USER_ID) await sandbox?.prepare();
   return caller.rights === "operator" ? { ...caller, rights: "user", userId } : { ...caller, userId };
 }

@@ -8,6 +8,7 @@ import {
   type RequestId,
 } from "@parlance/protocol/websocket.ts";
 import { Compile } from "typebox/compile";
+import { wrongShape } from "../../http/wrong-shape.ts";
 
 /** A frame of the right shape. */
 export type ClientFrame = {
@@ -51,11 +52,7 @@ export function decode(text: string): ClientFrame {
   }
   const validator = typeof event === "string" ? VALIDATORS.get(event) : undefined;
   if (validator === undefined) throw new BadFrame("The event is not known", id);
-  if (!validator.Check(payload)) {
-    const [first] = validator.Errors(payload);
-    const where = `payload${first?.instancePath ?? ""}`.replaceAll("/", ".");
-    throw new BadFrame(`${where} ${first?.message ?? "is not valid"}`, id);
-  }
+  if (!validator.Check(payload)) throw new BadFrame(wrongShape("payload", validator, payload), id);
   return { event, payload, id } as ClientFrame;
 }
 

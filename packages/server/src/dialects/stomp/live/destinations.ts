@@ -3,6 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import { type Static, type TSchema, Type } from "typebox";
 import { Compile } from "typebox/compile";
 import { parseStrictJson } from "../../../http/strict-json.ts";
+import { wrongShape } from "../../../http/wrong-shape.ts";
 import type { Frame } from "../frames/parser.ts";
 import { readConversationId, readMessageId, Spelled } from "../ids.ts";
 import { readSend, SendRequest } from "../send.ts";
@@ -26,11 +27,7 @@ function handler<T extends TSchema>(
   const validator = Compile(schema);
   return async (client, frame, accepted) => {
     const body = readBody(frame.body);
-    if (!validator.Check(body)) {
-      const [first] = validator.Errors(body);
-      const where = `body${first?.instancePath ?? ""}`.replaceAll("/", ".");
-      throw new Refusal("invalid", `${where} ${first?.message ?? "is not valid"}`);
-    }
+    if (!validator.Check(body)) throw new Refusal("invalid", wrongShape("body", validator, body));
     await work(client, { body: body as Static<T>, frame, accepted });
   };
 }

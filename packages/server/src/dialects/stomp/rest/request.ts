@@ -1,6 +1,5 @@
-import { Refusal } from "@parlance/protocol/errors.ts";
 import { Type } from "typebox";
-import type { Caller } from "../../../core/caller.ts";
+import { type Caller, namesNobody } from "../../../core/caller.ts";
 import { readUserId, type Spelled } from "../ids.ts";
 
 export const Limit = Type.Optional(Type.Integer({ minimum: 1 }));
@@ -16,7 +15,7 @@ export function limitOf({ limit = DEFAULT_LIMIT }: { readonly limit?: number }):
 
 /** The user whose things are asked for. */
 export function userOf({ userId }: Caller): string {
-  if (userId === null) throw new Refusal("unauthenticated", "This needs a user to act as");
+  if (userId === null) throw namesNobody();
   return userId;
 }
 
