@@ -60,6 +60,10 @@ export function answerOf(error: unknown, override: Partial<typeof STATUS> = {}):
   if (status === 413) return answer(413, "too_large", "The body is over the size limit");
   if (status === 415) return answer(415, "unsupported_media_type", "The media type must be application/json");
   if (status === 414) return answer(414, "invalid", "The URL is too long");
+  if (status === 416) return answer(416, "invalid", "The range begins behind the end of the file");
+  if ((error as { code?: unknown }).code === "FST_ERR_BAD_URL") {
+    return answer(400, "invalid", "The path has a % escape that is no UTF-8");
+  }
   if (typeof status === "number" && status >= 400 && status < 500) {
     return answer(status, "invalid", "The request is not valid");
   }

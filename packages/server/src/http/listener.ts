@@ -11,8 +11,9 @@ import { type ApiDocument, type DescribedRoute, describeApi } from "./api-docume
 import { type App, createApp } from "./app.ts";
 import { createOrigins } from "./origins.ts";
 import { createRawRoutes, type RawRoute } from "./raw-routes.ts";
-import { answerClientError } from "./refuse.ts";
+import { answerClientError, refuse } from "./refuse.ts";
 import { createScopeRegister, pathOf, type RouteScope } from "./scopes.ts";
+import { sharedErrorShape } from "./status.ts";
 import type { SessionOf, Sticky } from "./sticky.ts";
 import { createUnderWay } from "./under-way.ts";
 import { createUpgrades, isUpgrade, type UpgradePath } from "./upgrades.ts";
@@ -55,6 +56,8 @@ const MAX_HEADER_BYTES = 16_384;
 const IDLE_CHECK_MS = 50;
 /** The process that had the session is being started again, and its sessions went with it. */
 const GONE = answer(503, "unavailable", "The session's process is gone: connect again");
+const NO_HOST = answer(400, "invalid", "The request has no Host header");
+const NO_PROXY = answer(405, "invalid", "The server is no proxy");
 
 /** @param sticky null where this process has the port for itself */
 export function createListener(config: ListenerConfig, log: Log, sticky: Sticky | null = null): Listener {
@@ -88,6 +91,11 @@ export function createListener(config: ListenerConfig, log: Log, sticky: Sticky 
         underWay.note(request, response);
         const path = pathOf(request.url);
         if (!scopes.isUpload(path)) watchBody(request);
+        if (request.headers.host === undefined && request.httpVersion !== "1.0") {
+          response.setHeader("connection", "close");
+          sendError(response, NO_HOST, scopes.scopeOf(path).errorShape(NO_HOST));
+          return;
+        }
         const raw = rawRoutes.find(path, request.method ?? "");
         if (raw === undefined) {
           handler(request, response);
@@ -184,10 +192,15 @@ function makeServer(handler: (request: IncomingMessage, response: ServerResponse
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       noDelay: true,
+      // Looked for by ourselves, as Node's own answer says nothing.
+      requireHostHeader: false,
       shouldUpgradeCallback: isUpgrade,
     },
     handler,
   );
+  // One may pass over what else is expected than 100-continue; Node's refusal of it has no body.
+  server.on("checkExpectation", handler);
+  server.on("connect", (_, socket) => refuse(socket, NO_PROXY, sharedErrorShape(NO_PROXY)));
   // Counted by ourselves: Node would drop the rest silently.
   server.maxHeadersCount = 0;
   return server;

@@ -96,6 +96,7 @@ describe("requests", () => {
     "/%2e%2e%2f%2e%2e%2fetc/passwd",
     "/things/%c0%ae",
     "/things/%zz",
+    "/things/%ff",
     "//things",
     "/things/..",
   ])("the path %s leads nowhere (HT8)", async (path) => {
@@ -118,11 +119,21 @@ describe("broken HTTP", () => {
     ["chunked misspelt", post("Transfer-Encoding: chunkedd", smuggled)],
     ["bare line feeds", "GET /health HTTP/1.1\nHost: 127.0.0.1\n\n"],
     ["no host", "GET /health HTTP/1.1\r\n\r\n"],
+    ["no host, of a dialect's path", "GET /things HTTP/1.1\r\n\r\n"],
     ["no HTTP", "\x16\x03\x01\x02"],
   ])("%s: one 400, then the end (HT2)", async (_, request) => {
     const answer = await sendRaw(open.url, request);
     expect([statusOf(answer), countAnswers(answer)]).toEqual([400, 1]);
     expect(answer.toLowerCase()).toContain("connection: close");
+    expect(answer).toMatch(/"message":"[^"]+"/);
+  });
+
+  test("CONNECT is answered; what else is expected than 100-continue is passed over", async () => {
+    expect(
+      await sendRaw(open.url, "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n"),
+    ).toMatch(/^HTTP\/1\.1 405 .*The server is no proxy/s);
+    const magic = "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: magic\r\nConnection: close\r\n\r\n";
+    expect(statusOf(await sendRaw(open.url, magic))).toBe(200);
   });
 
   test("what is broken behind a good request is answered after it", async () => {

@@ -1,5 +1,6 @@
 import type { TSchema } from "typebox";
 import type { Validator } from "typebox/compile";
+import type { TLocalizedValidationError } from "typebox/error";
 
 /**
  * What is wrong with a value that does not fit its schema, for who sent it: `body.role must be one of OWNER,
@@ -14,13 +15,20 @@ export function wrongShape(
   const [first] = errors;
   if (first === undefined) return `${part} is not valid`;
   // A union that nothing fits has an error for each of its members, then its own.
-  const alternatives = errors.filter(({ instancePath }) => instancePath === first.instancePath);
-  const constants = alternatives.flatMap((error) =>
-    error.keyword === "const" ? [String(error.params.allowedValue)] : [],
-  );
-  const message =
-    first.keyword === "const"
-      ? `must be ${constants.length > 1 ? "one of " : ""}${constants.join(", ")}`
-      : first.message;
-  return `${part}${first.instancePath.replaceAll("/", ".")} ${message}`;
+  const same = errors.filter(({ instancePath }) => instancePath === first.instancePath);
+  return `${part}${first.instancePath.replaceAll("/", ".")} ${choiceIn(same) ?? first.message}`;
+}
+
+const CHOICES = new Set(["const", "enum", "type", "anyOf"]);
+
+/** What there is to choose from, where that is all that is wrong; null else. */
+function choiceIn(errors: readonly TLocalizedValidationError[]): string | null {
+  if (errors.some(({ keyword }) => !CHOICES.has(keyword))) return null;
+  const values = errors.flatMap((error) => {
+    if (error.keyword === "const") return [error.params.allowedValue];
+    return error.keyword === "enum" ? error.params.allowedValues : [];
+  });
+  if (values.length > 0) return `must be ${values.length > 1 ? "one of " : ""}${values.join(", ")}`;
+  const types = new Set(errors.flatMap((error) => (error.keyword === "type" ? error.params.type : [])));
+  return types.size > 0 ? `must be ${[...types].join(" or ")}` : null;
 }

@@ -46,7 +46,9 @@ describe("out of a directory", () => {
   });
 
   test.for(["bytes=1000-", "bytes=9999-", "bytes=-0"])("a range behind the end: %s (UP9)", async (range) => {
-    expect(await answerTo({ range })).toMatchObject({ status: 416, range: "bytes */1000" });
+    const answer = await answerTo({ range });
+    expect(answer).toMatchObject({ status: 416, range: "bytes */1000" });
+    expect(answer.bytes.toString("utf8")).toContain("The range begins behind the end of the file");
   });
 
   test.for([
