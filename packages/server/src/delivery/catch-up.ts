@@ -5,7 +5,7 @@ import type { Hub } from "./hub.ts";
 import { missedEvents } from "./missed-events.ts";
 import { epochTag, type Position, spellPosition } from "./position.ts";
 import type { Session } from "./session.ts";
-import type { Piece } from "./shared-stretches.ts";
+import type { Piece } from "./shared-answers.ts";
 
 /** From where a client wants to go on. */
 export type ResumeWish =
@@ -90,16 +90,17 @@ export async function catchUp(
 }
 
 async function tellAll(
-  { hub, reader }: Parts,
+  parts: Parts,
   session: Session,
   wish: ResumeWish,
   floors: Map<number, number>,
   finish: (report: CatchUpReport) => Promise<void>,
 ): Promise<void> {
+  const { hub, reader } = parts;
   const resets: Reset[] = [];
   const starts =
     wish.kind === "position"
-      ? await fromPosition(reader, session, wish)
+      ? await fromPosition(parts, session, wish)
       : await fromClocks(reader, session, wish, resets);
   const told: number[] = [];
   for (let first = 0; first < starts.length; first += ASKED_AT_ONCE) {
@@ -147,7 +148,7 @@ async function impossible(hub: Hub, reader: TickReader, wish: ResumeWish): Promi
 }
 
 async function fromPosition(
-  reader: TickReader,
+  { hub, reader }: Parts,
   session: Session,
   { position }: ResumeWish & { kind: "position" },
 ): Promise<Start[]> {
@@ -155,11 +156,13 @@ async function fromPosition(
   // its own horizon, as that was when it began to keep things back, is looked at too, if only to know up to where
   // that is.
   const moved = await reader.moved(session.userId, Math.min(position.horizon, session.keptSince));
+  const epoch = await reader.epoch();
   return await Promise.all(
     moved.map(async (one) => {
       const named = position.clocks.get(one.conversationId);
       if (named !== undefined) return { moved: one, since: named };
-      const before = await reader.tickBefore(one.conversationId, position.horizon);
+      const now = { clock: one.clock, epoch };
+      const before = await hub.answers.tickBefore(one.conversationId, position.horizon, now);
       return { moved: one, since: Math.max(before, one.joinedSeq - 1) };
     }),
   );
@@ -204,7 +207,10 @@ async function missedOf(
   if (since >= through) return { through, events: null };
   const visibleFrom = moved.deleted ? through + 1 : moved.historyVisible ? 0 : moved.joinedSeq;
   const stretch = { conversationId, since, through, visibleFrom, xid, isLeft: leftSeq !== null };
-  return { through, events: hub.stretches.missed(stretch, moved.clock, await reader.epoch()) };
+  return {
+    through,
+    events: hub.answers.missed(stretch, { clock: moved.clock, epoch: await reader.epoch() }),
+  };
 }
 
 async function notNamed(

@@ -9,7 +9,7 @@ import { Horizon } from "./horizon.ts";
 import { LocalUser } from "./local-user.ts";
 import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { Session } from "./session.ts";
-import { SharedStretches } from "./shared-stretches.ts";
+import { SharedAnswers } from "./shared-answers.ts";
 
 export interface HubOptions {
   readonly bus: Bus;
@@ -33,7 +33,7 @@ export interface HubOptions {
 /** This node's register of who listens to what. What is told, and in which order, is each channel's business. */
 export class Hub {
   readonly horizon = new Horizon();
-  readonly stretches: SharedStretches;
+  readonly answers: SharedAnswers;
   readonly #options: HubOptions;
   readonly #host: ChannelHost;
   readonly #channels = new Map<number, Channel>();
@@ -47,7 +47,7 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     const { bus, reader, log, noteDelivered } = options;
-    this.stretches = new SharedStretches(reader);
+    this.answers = new SharedAnswers(reader);
     this.#host = {
       reader,
       log,
@@ -212,7 +212,7 @@ export class Hub {
       } else if (item.kind === "personal") {
         this.#tellPersonally(item.userId, item.signal);
       } else if (item.kind === "user-changed") {
-        this.stretches.forgetAll();
+        this.answers.forgetAll();
         this.userChanged(item.userId, item.deactivated);
       } else if (item.kind === "conversation-changed") {
         this.#options.watch?.conversationChanged(item.conversationId);

@@ -2,8 +2,8 @@ import type { Event, Signal } from "@parlance/protocol/events.ts";
 import type { LocalUser } from "./local-user.ts";
 import type { Codec, EndReason, Outlet } from "./outlet.ts";
 import { SendQueue } from "./send-queue.ts";
+import { PIECE_EVENTS, type Piece } from "./shared-answers.ts";
 import { SharedFrames } from "./shared-frames.ts";
-import { PIECE_EVENTS, type Piece } from "./shared-stretches.ts";
 
 /** A conversation its user was let into while the session caught up. */
 export interface LateJoin {

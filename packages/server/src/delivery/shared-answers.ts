@@ -17,24 +17,32 @@ const SHORT_STRETCH = 500;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** Names of people take no tick: another node's change of one may go unnoticed here so long. */
 const MAX_AGE_MS = 10_000;
-/** In memory, an event and its frames without its text. */
+/** In memory: an answer with its key, and an event with its frames but without its text. */
+const ANSWER_BYTES = 400;
 const EVENT_BYTES = 2_000;
 /** Of a character, in the event and in the frames of two codecs. */
 const CHARACTER_BYTES = 6;
 
 interface Known {
-  readonly pieces: Promise<readonly Piece[]>;
+  readonly answer: Promise<unknown>;
   readonly at: number;
   /** 0 while it is read. */
   bytes: number;
 }
 
+/** What an asker has just read from the store, in this order. */
+export interface Now {
+  /** The conversation's. */
+  readonly clock: number;
+  readonly epoch: string;
+}
+
 /**
- * What a crowd has missed that comes back at once, read and encoded once. A stretch is known by the clock that its asker
- * has just read from the store: while that is what it was when the stretch was read, the store would give the same, and
- * nothing that tells of changes is relied on.
+ * What a crowd asks of conversations that comes back at once, read and encoded once. An answer is known by the clock that
+ * its asker has just read from the store: while that is what it was when the answer was read, the store would give the
+ * same, and nothing that tells of changes is relied on.
  */
-export class SharedStretches {
+export class SharedAnswers {
   readonly #reader: TickReader;
   readonly #known = new Map<string, Known>();
   #bytes = 0;
@@ -44,23 +52,25 @@ export class SharedStretches {
     this.#reader = reader;
   }
 
-  /**
-   * What happened in it, the first of it asked for at once.
-   * @param clock the conversation's, read from the store after whoever asks came
-   * @param epoch read after that clock
-   */
-  missed(stretch: Stretch, clock: number, epoch: string): AsyncIterable<Piece> {
+  /** What happened in it, the first of it asked for at once. */
+  missed(stretch: Stretch, now: Now): AsyncIterable<Piece> {
     const { conversationId, since, through, visibleFrom, isLeft = false } = stretch;
     if (isLeft || visibleFrom > 0 || through - since > SHORT_STRETCH) {
       return inPieces(missedEventsSoon(this.#reader, stretch));
     }
-    const key = `${conversationId} ${since} ${through} ${clock} ${epoch}`;
-    const { pieces } = this.#fresh(key) ?? this.#read(key, stretch);
+    const key = `missed ${conversationId} ${since} ${through}`;
+    const pieces = this.#shared(key, now, () => this.#load(stretch), bytesOf);
     return {
       async *[Symbol.asyncIterator]() {
         yield* await pieces;
       },
     };
+  }
+
+  /** See `TickReader.tickBefore`. */
+  tickBefore(conversationId: number, horizon: number, now: Now): Promise<number> {
+    const read = () => this.#reader.tickBefore(conversationId, horizon);
+    return this.#shared(`before ${conversationId} ${horizon}`, now, read, () => 0);
   }
 
   /** Names have changed. */
@@ -69,31 +79,40 @@ export class SharedStretches {
     this.#bytes = 0;
   }
 
-  #fresh(key: string): Known | undefined {
-    const known = this.#known.get(key);
-    return known !== undefined && performance.now() - known.at < MAX_AGE_MS ? known : undefined;
-  }
-
-  #read(key: string, stretch: Stretch): Known {
+  #shared<Answer>(
+    question: string,
+    { clock, epoch }: Now,
+    read: () => Promise<Answer>,
+    bytesOf: (answer: Answer) => number,
+  ): Promise<Answer> {
+    const key = `${question} ${clock} ${epoch}`;
+    const before = this.#known.get(key);
+    // Only what `read` has answered is kept under a question.
+    if (before !== undefined && performance.now() - before.at < MAX_AGE_MS)
+      return before.answer as Promise<Answer>;
     this.#forget(key);
-    const known: Known = { pieces: this.#load(stretch), at: performance.now(), bytes: 0 };
+    const answer = read();
+    const known: Known = { answer, at: performance.now(), bytes: 0 };
     this.#known.set(key, known);
     this.#timer ??= setInterval(() => this.#forgetOld(), MAX_AGE_MS).unref();
-    known.pieces.then(
-      (pieces) => {
-        if (this.#known.get(key) !== known) return;
-        known.bytes = bytesOf(pieces);
-        this.#bytes += known.bytes;
-        for (const oldest of this.#known.keys()) {
-          if (this.#bytes <= MAX_BYTES) break;
-          this.#forget(oldest);
-        }
+    answer.then(
+      (read) => {
+        if (this.#known.get(key) === known) this.#count(known, ANSWER_BYTES + bytesOf(read));
       },
       () => {
         if (this.#known.get(key) === known) this.#forget(key);
       },
     );
-    return known;
+    return answer;
+  }
+
+  #count(known: Known, bytes: number): void {
+    known.bytes = bytes;
+    this.#bytes += bytes;
+    for (const oldest of this.#known.keys()) {
+      if (this.#bytes <= MAX_BYTES) break;
+      this.#forget(oldest);
+    }
   }
 
   async #load(stretch: Stretch): Promise<readonly Piece[]> {
