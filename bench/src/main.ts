@@ -19,6 +19,7 @@ import { w4Compared, w4Start } from "./workloads/w4-start.ts";
 import { w5Compared, w5Pages } from "./workloads/w5-pages.ts";
 import { w6Compared, w6Resume } from "./workloads/w6-resume.ts";
 import { w7Queue } from "./workloads/w7-queue.ts";
+import { w8Compared, w8Day } from "./workloads/w8-day.ts";
 import { w10Compared, w10Search } from "./workloads/w10-search.ts";
 import { w11Compared, w11Unread } from "./workloads/w11-unread.ts";
 import { w12Processes } from "./workloads/w12-processes.ts";
@@ -34,6 +35,7 @@ const RUN: Record<WorkloadName, (context: Context, ours: Peer) => Promise<void>>
   W5: w5Pages,
   W6: w6Resume,
   W7: w7Queue,
+  W8: w8Day,
   W10: w10Search,
   W11: w11Unread,
   W12: w12Processes,
@@ -46,6 +48,7 @@ const COMPARE: Record<WorkloadName, (context: Context, ours: readonly Peer[]) =>
   W5: w5Compared,
   W6: w6Compared,
   W7: async ({ say }) => say("W7 brings servers of its own and is not compared"),
+  W8: w8Compared,
   W10: w10Compared,
   W11: w11Compared,
   W12: async ({ say }) => say("W12 brings servers of its own and is not compared"),

@@ -9,6 +9,7 @@ export const WORKLOADS = [
   "W5",
   "W6",
   "W7",
+  "W8",
   "W10",
   "W11",
   "W12",
@@ -29,7 +30,7 @@ export type Options = {
   help: boolean;
 };
 
-export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W10 W11 W12] [options]
+export const HELP = `npm run bench -- [W1 W2 W3 W4 W5 W6 W7 W8 W10 W11 W12] [options]
 
   Without a name: W1 to W4.
 

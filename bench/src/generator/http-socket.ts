@@ -29,12 +29,20 @@ export class HttpSocket {
    * @param headers further lines, each with its end
    */
   post(path: string, body: string, headers = ""): Promise<number> {
+    const type = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    return this.#ask(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${type}${headers}\r\n${body}`);
+  }
+
+  /** As `post`. */
+  get(path: string, headers = ""): Promise<number> {
+    return this.#ask(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}\r\n`);
+  }
+
+  #ask(request: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#answered = resolve;
       this.#failed = reject;
-      this.#tcp.write(
-        `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`,
-      );
+      this.#tcp.write(request);
     });
   }
 

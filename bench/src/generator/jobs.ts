@@ -63,7 +63,21 @@ export type PostsJob = {
   total?: number;
 };
 
-export type Job = PairsJob | FanoutJob | IdleJob | ResumeJob | PostsJob;
+/** As busy as so many people. */
+export type DayStep = { name: string; asMany: number };
+
+/** People in conversations of all sizes, each with one connection, do what people at work do. */
+export type DayJob = Target & {
+  kind: "day";
+  users: number;
+  /** People in the largest group; the others fall with their rank. */
+  largestGroup: number;
+  steps: DayStep[];
+  warmSeconds: number;
+  seconds: number;
+};
+
+export type Job = PairsJob | FanoutJob | IdleJob | ResumeJob | PostsJob | DayJob;
 
 /** What the generator found while it measured. A run with a fault in an ordered dialect has failed. */
 export type Truth = {
@@ -87,10 +101,13 @@ export type PhaseResult = {
   delivered: number;
   /**
    * Pairs, posts: from the intended send to the receipt. Fan-out: from the send to the last listener. Resume: from the first
-   * connection to each one's being live. Microseconds.
+   * connection to each one's being live. Day: from the intended send to each receipt. Microseconds.
    */
   latency: HistogramData;
-  /** Pairs, posts: from the intended send to the ack. Fan-out: from the first listener to the last. Microseconds. */
+  /**
+   * Pairs, posts: from the intended send to the ack. Fan-out: from the first listener to the last. Day: from
+   * when something was to be done to its answer. Microseconds.
+   */
   second: HistogramData;
   generatorCpu: number;
 };

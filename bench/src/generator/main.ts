@@ -1,3 +1,4 @@
+import { runDay } from "./day.ts";
 import { runFanout } from "./fanout.ts";
 import { IdleCrowd } from "./idle.ts";
 import type { FromGenerator, IdleJob, Job, JobResult, ToGenerator } from "./jobs.ts";
@@ -21,6 +22,7 @@ async function run(job: Job): Promise<void> {
 
 function resultOf(job: Exclude<Job, IdleJob>): Promise<JobResult> {
   if (job.kind === "pairs") return runPairs(job, tell);
+  if (job.kind === "day") return runDay(job, tell);
   if (job.kind === "posts") return runPosts(job, tell);
   return job.kind === "fanout" ? runFanout(job, tell) : runResume(job, tell);
 }

@@ -60,6 +60,7 @@ const SHOWN: Readonly<Record<WorkloadName, { metric: Metric; unit: string }>> = 
   W5: { metric: "per_second", unit: "answers a second" },
   W6: { metric: "per_second", unit: "clients live again a second" },
   W7: { metric: "per_second", unit: "messages a second" },
+  W8: { metric: "per_second", unit: "deliveries/s" },
   W10: { metric: "per_second", unit: "answers a second" },
   W11: { metric: "per_second", unit: "answers a second" },
   W12: { metric: "per_second", unit: "messages a second" },

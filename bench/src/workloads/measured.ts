@@ -1,6 +1,7 @@
 import { DRIVERS } from "../generator/drivers/all.ts";
 import { runJob } from "../generator/generator.ts";
 import type {
+  DayJob,
   FanoutJob,
   IdleJob,
   Job,
@@ -109,7 +110,8 @@ export async function measure(
     });
   } catch (error) {
     const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-    const names = job.kind === "fanout" ? job.phases.map((phase) => phase.name) : [""];
+    const phases = job.kind === "fanout" ? job.phases : job.kind === "day" ? job.steps : [{ name: "" }];
+    const names = phases.map((phase) => phase.name);
     for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
     return undefined;
   }
@@ -140,7 +142,7 @@ export async function measureJob(
   round: number,
   peer: Peer,
   running: Running,
-  job: PairsJob | FanoutJob | ResumeJob,
+  job: PairsJob | FanoutJob | ResumeJob | DayJob,
   caseOf: (phase: string) => string,
   hooks: PhaseHooks = {},
 ): Promise<void> {

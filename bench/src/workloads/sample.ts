@@ -2,7 +2,7 @@ import type { Truth } from "../generator/jobs.ts";
 import type { HistogramData } from "../measure/histogram.ts";
 import type { Durability } from "../peers/peer.ts";
 
-export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W10" | "W11" | "W12";
+export type WorkloadName = "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W8" | "W10" | "W11" | "W12";
 
 /** One case of one peer in one round: the raw values, as they go into the results. */
 export type Sample = {

@@ -3,6 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Query } from "../../src/adapters/store/line.ts";
 import { createAttachmentStore } from "../../src/adapters/store/postgres-attachments.ts";
+import { createFollowStore } from "../../src/adapters/store/postgres-follow-store.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
 import { createPeopleStore } from "../../src/adapters/store/postgres-people-store.ts";
 import { createReader, createUserStore } from "../../src/adapters/store/postgres-reader.ts";
@@ -260,6 +261,14 @@ const OPERATIONS: Record<string, () => Promise<unknown>> = {
       since: 2 ** 40,
       lookBackMs: 60_000,
     }),
+  "sweep of people who all came lately": () =>
+    ticks.sweep({ clocks: [], userIds: upTo(10).map((i) => `user-${i + 1}`), since: 0, lookBackMs: 60_000 }),
+  "settle among many ranges": () =>
+    createFollowStore(query).settle({
+      consumer: "crowded",
+      holder: "test",
+      ranges: upTo(10).map((i) => ({ conversationId: i, since: 0, through: i % 2 === 0 ? 1 : 2 })),
+    }),
   "what is to be indexed": () =>
     search.said({
       consumer: "search",
@@ -290,6 +299,7 @@ beforeAll(async () => {
   client = new pg.Client({ ...database.connection, types: NUMBERS });
   await client.connect();
   for (const statement of SESSION_SETUP) await client.query(statement);
+  await client.query("insert into followers (consumer, holder) values ('crowded', 'test')");
   for (const operation of Object.values(OPERATIONS)) await operation();
 
   const node = await startNode(database.connection);
@@ -321,6 +331,10 @@ beforeAll(async () => {
     if (work !== null && more) await indexer.consume(work.batch);
   }
   await node.close();
+  await client.query(
+    `insert into follower_ranges select 'crowded', i, 0, 2, now() from generate_series(1, 10000) i
+     on conflict (consumer, conversation_id) do update set since = 0, through = 2`,
+  );
   await client.query(
     "insert into users (id, name) select 'user-' || i, 'User ' || i from generate_series(1, 10000) i",
   );
@@ -417,7 +431,7 @@ test("every statement names what tables are distributed by", () => {
     (text) =>
       // A file is known by its id alone before it has a conversation.
       !/(into|from|update) attachments\b/.test(text) &&
-      !/from (append_messages?|append_with_more|mark_unread|apply_changes|mark|mark_messages|message_page|set_preferences|set_block)\(/.test(
+      !/(from|select) (append_messages?|append_with_more|mark_unread|apply_changes|mark|mark_messages|message_page|set_preferences|set_block|settle_ranges)\(/.test(
         text,
       ),
   );

@@ -23,8 +23,9 @@ create table follower_ranges (
   pending_at timestamptz not null,
   primary key (consumer, conversation_id)
 ) with (fillfactor = 70);
--- The longest waiting first, so that a large backlog in one conversation does not keep the others waiting.
-create index follower_ranges_oldest on follower_ranges (consumer, pending_at);
+-- The longest waiting first, so that a large backlog in one conversation does not keep the others waiting. Not by
+-- consumer, of which there are few: whoever asks for ranges by consumer and conversation is to find the primary key only.
+create index follower_ranges_oldest on follower_ranges (pending_at);
 
 -- Ticks that a consumer could not take, ever: they are passed over.
 create table follower_skips (
@@ -116,11 +117,17 @@ begin
   end if;
   perform from follower_ranges r
   where r.consumer = p_consumer and r.conversation_id = any (p_ids) order by r.conversation_id for update;
-  delete from follower_ranges r using unnest(p_ids, p_sinces, p_throughs) as s (id, since, through)
-  where r.consumer = p_consumer and r.conversation_id = s.id and r.since = s.since and r.through = s.through;
-  update follower_ranges r set since = s.through, pending_at = clock_timestamp()
-  from unnest(p_ids, p_sinces, p_throughs) as s (id, since, through)
-  where r.consumer = p_consumer and r.conversation_id = s.id and r.since = s.since and r.through > s.through;
+  -- Looked up by the primary key and compared by position: joined to the arrays, a table that is nearly empty when the
+  -- plan is made and has thousands of ranges later would be read whole for each of them.
+  delete from follower_ranges r
+  where r.consumer = p_consumer and r.conversation_id = any (p_ids)
+    and r.since = p_sinces[array_position(p_ids, r.conversation_id)]
+    and r.through = p_throughs[array_position(p_ids, r.conversation_id)];
+  update follower_ranges r
+  set since = p_throughs[array_position(p_ids, r.conversation_id)], pending_at = clock_timestamp()
+  where r.consumer = p_consumer and r.conversation_id = any (p_ids)
+    and r.since = p_sinces[array_position(p_ids, r.conversation_id)]
+    and r.through > p_throughs[array_position(p_ids, r.conversation_id)];
 end $$;
 
 -- The words of messages, for search: filled by the consumer `search`, which takes texts apart (core/search/words.ts),
