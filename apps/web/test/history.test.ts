@@ -9,7 +9,9 @@ async function closing(opening: Promise<TestClient>) {
   return { client, [Symbol.asyncDispose]: async () => void (await client.close()) };
 }
 
-const MESSAGES = 400;
+/** More than the app holds of one conversation. */
+const MESSAGES = 1_300;
+const HELD = 1_000;
 /** Messages that one page may hold however many were said. */
 const MOST_IN_PAGE = 60;
 
@@ -86,6 +88,47 @@ describe.skipIf(chromiumPath === null)("a long conversation", () => {
     expect(await place()).toEqual(before);
     await ada.getByRole("button", { name: /1 new/ }).click();
     await message(ada, "said just now").waitFor();
+    await expect.poll(fromEnd).toBeLessThan(2);
+  });
+
+  test("is scrolled to its beginning and back through what was let go meanwhile, without a hole", async () => {
+    const again: string[] = [];
+    ada.on("request", (request) => request.url().includes("after=") && again.push(request.url()));
+    /** Scrolls by so much until a number is in the page; where what is in it are not neighbours, which. */
+    const scroll = (way: { readonly pixels: number; readonly target: number }) =>
+      ada.evaluate(async ({ pixels, target }) => {
+        const element = document.querySelector("main section")?.parentElement as HTMLElement;
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        const holes: number[][] = [];
+        for (const begin = performance.now(); performance.now() - begin < 20_000; ) {
+          // One that may have the keyboard is in the page wherever it stands.
+          const box = element.getBoundingClientRect();
+          const numbers = [...element.querySelectorAll("article")]
+            .filter((one) => Math.abs(one.getBoundingClientRect().top - box.top) < 2 * box.height)
+            .map((one) => Number(/number (\d+)\./.exec(one.textContent ?? "")?.[1] ?? 0))
+            .filter((one) => one > 0);
+          if (numbers.some((one, i) => i > 0 && one !== (numbers[i - 1] as number) + 1)) holes.push(numbers);
+          if (numbers.includes(target)) break;
+          element.scrollTop += pixels;
+          await frame();
+          await frame();
+        }
+        return holes;
+      }, way);
+
+    expect(await scroll({ pixels: -3_000, target: 1 })).toEqual([]);
+    await message(ada, "number 1.").waitFor();
+    await scene.ask("ben", "POST", `/conversations/${id}/messages`, { content: "said far below" });
+    await ada.getByRole("button", { name: /1 new/ }).waitFor();
+    expect(again).toEqual([]);
+    expect(await scroll({ pixels: 3_000, target: HELD + 100 })).toEqual([]);
+    expect(again.length).toBeGreaterThan(0);
+    expect(await ada.locator("main article").count()).toBeLessThan(MOST_IN_PAGE);
+
+    // Who says something is led to where it stands.
+    await say(ada, "said from far above");
+    await message(ada, "said from far above").waitFor();
+    await message(ada, "said far below").waitFor();
     await expect.poll(fromEnd).toBeLessThan(2);
   });
 

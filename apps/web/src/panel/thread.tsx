@@ -18,6 +18,7 @@ export function Thread({ conversation, messageId }: ThreadProps) {
   const thread = useThread(conversation.id, messageId);
   const names = useNames(conversation);
   const [writing, setWriting] = useState<Writing>({ kind: "new" });
+  const [sent, setSent] = useState(0);
   const { actions, dialogs } = useActions(conversation, setWriting);
   const root = thread.root ?? client.message(conversation.id, messageId);
   const whole = useMemo(
@@ -34,6 +35,7 @@ export function Thread({ conversation, messageId }: ThreadProps) {
         conversation={conversation}
         timeline={whole}
         target={null}
+        sent={sent}
         names={names}
         actions={actions}
         inThread
@@ -47,6 +49,7 @@ export function Thread({ conversation, messageId }: ThreadProps) {
           onWriting={setWriting}
           placeholder="Reply in the thread"
           replyTo={root}
+          onSent={() => setSent(sent + 1)}
         />
       ) : (
         thread.status === "ready" && <p className={styles.note}>Nobody may reply here.</p>

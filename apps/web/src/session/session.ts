@@ -88,13 +88,16 @@ export function openSession(credentials: Credentials): Session {
   };
 }
 
+/** Of a conversation so many messages are in memory, and what is further away is loaded again: some fifty windows. */
+const TIMELINE_LIMIT = 1_000;
+
 function openClient(credentials: Credentials, storage: ClientStorage): Client {
   const url = location.origin;
   if (credentials.kind === "name") {
     const { userId, name } = credentials;
-    return new Client({ url, user: userId, name, storage });
+    return new Client({ url, user: userId, name, storage, timelineLimit: TIMELINE_LIMIT });
   }
-  return new Client({ url, token: renewing(credentials.token), storage });
+  return new Client({ url, token: renewing(credentials.token), storage, timelineLimit: TIMELINE_LIMIT });
 }
 
 /** Whose a token says it is; the server looks whether that is true. */

@@ -41,6 +41,7 @@ interface ComposerProps {
   readonly placeholder: string;
   /** Of a thread: what all of it answers. */
   readonly replyTo?: Message | null;
+  readonly onSent: () => void;
   /** An arrow up in an empty field. */
   readonly onEditLast?: () => void;
   readonly handle?: Ref<ComposerHandle>;
@@ -56,6 +57,7 @@ export function Composer({
   onWriting,
   placeholder,
   replyTo = null,
+  onSent,
   onEditLast,
   handle,
 }: ComposerProps) {
@@ -136,6 +138,7 @@ export function Composer({
     const answered = writing.kind === "reply" ? writing.to : replyTo;
     // A refusal shows at the message itself.
     messages.send(id, { content, attachments, replyTo: answered }).catch(() => {});
+    onSent();
     setText("");
     keepDraft(place, "");
     conversations.typing(id, false);

@@ -80,6 +80,7 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
   const route = useRoute();
   const names = useNames(conversation);
   const [writing, setWriting] = useState<Writing>({ kind: "new" });
+  const [sent, setSent] = useState(0);
   const [isDropping, setDropping] = useState(false);
   const composer = useRef<ComposerHandle>(null);
   const { actions, dialogs } = useActions(conversation, setWriting);
@@ -148,6 +149,7 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
           conversation={conversation}
           timeline={timeline}
           target={target}
+          sent={sent}
           names={names}
           actions={actions}
           label={`Messages with ${title}`}
@@ -164,6 +166,7 @@ function Opened({ conversation }: { readonly conversation: Conversation }) {
           writing={writing}
           onWriting={setWriting}
           placeholder={`Message ${title}`}
+          onSent={() => setSent(sent + 1)}
           onEditLast={editLast}
           handle={composer}
         />

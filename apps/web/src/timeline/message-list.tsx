@@ -15,13 +15,16 @@ import { Icon } from "../design/icon.tsx";
 import type { Names } from "./markdown.tsx";
 import styles from "./message-list.module.css";
 import { type MessageActions, MessageRow } from "./message-row.tsx";
-import { rowsOf } from "./rows.ts";
+import { guessHeight } from "./row-height.ts";
+import { type Row, rowsOf } from "./rows.ts";
 
 interface MessageListProps {
   readonly conversation: Conversation;
   readonly timeline: Timeline;
   /** A message to be brought into sight; another object brings it there again. */
   readonly target: { readonly messageId: string } | null;
+  /** Rises with each message that is said from here. */
+  readonly sent: number;
   readonly names: Names;
   readonly actions: MessageActions;
   /** In a thread what is answered need not be said with each answer. */
@@ -29,11 +32,10 @@ interface MessageListProps {
   readonly label: string;
 }
 
-const ROW_HEIGHT = 56;
 /** So far from the end one still reads the newest. */
 const END_PX = 80;
 /** Older ones are asked for when so much is left above. */
-const MORE_PX = 1_500;
+const MORE_PX = 4_000;
 const LIT_MS = 2_500;
 const READ_PAUSE_MS = 250;
 const TELL_AGAIN_MS = 3_000;
@@ -46,6 +48,7 @@ export function MessageList({
   conversation,
   timeline,
   target,
+  sent,
   names,
   actions,
   inThread = false,
@@ -58,7 +61,10 @@ export function MessageList({
   const { messages, hasOlder, hasNewer, loading, status } = timeline;
   // What was unread when it was opened, and not what has been read since.
   const [unreadAfter] = useState(conversation.unread > 0 && !inThread ? conversation.readSeq : null);
-  const rows = useMemo(() => rowsOf(messages, unreadAfter, myId), [messages, unreadAfter, myId]);
+  const rows = useMemo(
+    () => rowsOf(messages, unreadAfter, myId, hasOlder),
+    [messages, unreadAfter, myId, hasOlder],
+  );
   const [activeKey, setActiveKey] = useState<string | null>(null);
   const [litId, setLitId] = useState<string | null>(null);
   const [isAtEnd, setAtEnd] = useState(true);
@@ -69,7 +75,7 @@ export function MessageList({
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: (index) => guessHeight(rows[index] as Row, scroller.current?.clientWidth ?? 0),
     getItemKey: useCallback((index: number) => rows[index]?.message.key ?? index, [rows]),
     anchorTo: "end",
     followOnAppend: !hasNewer,
@@ -125,12 +131,10 @@ export function MessageList({
   useEffect(look, [look, rows.length, hasOlder, hasNewer]);
 
   // Who says something wants to see it, wherever they were.
-  const last = rows.at(-1)?.message;
-  const ownKey = last?.state === "sending" ? last.key : null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each
   useEffect(() => {
-    if (ownKey !== null && placed.current) void toEnd().catch(() => {});
-  }, [ownKey]);
+    if (sent > 0) void toEnd().catch(() => {});
+  }, [sent]);
 
   useRead(conversation, inThread ? null : lastInSight);
 

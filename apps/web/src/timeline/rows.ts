@@ -14,14 +14,19 @@ export interface Row {
 /** What one says within this time of what one said before stands under the same name. */
 const GROUP_MS = 5 * 60_000;
 
-/** @param unreadAfter messages of others behind this `seq` were unread when the conversation was opened; null: none */
+/**
+ * @param unreadAfter messages of others behind this `seq` were unread when the conversation was opened; null: none
+ * @param hasOlder something was said before the first: what stands above that one is not known, so it is left out
+ * until it is. No row changes its height when older ones come.
+ */
 export function rowsOf(
   messages: readonly Message[],
   unreadAfter: number | null,
   myId: string,
+  hasOlder: boolean,
 ): readonly Row[] {
   let marked = unreadAfter === null;
-  return messages.map((message, i) => {
+  const rows = messages.map((message, i) => {
     const before = messages[i - 1];
     const startsDay = before === undefined || dayOf(before.createdAt) !== dayOf(message.createdAt);
     const isFirstUnread = !marked && message.seq > (unreadAfter as number) && message.senderId !== myId;
@@ -34,6 +39,7 @@ export function rowsOf(
       message.parentId !== null;
     return { message, startsDay, startsGroup, isFirstUnread };
   });
+  return hasOlder ? rows.slice(1) : rows;
 }
 
 function isSame(a: Message, b: Message): boolean {
