@@ -1,8 +1,8 @@
 import type { User } from "@parlance/client";
 import { useClient } from "@parlance/client/react";
 import { useState } from "react";
-import controls from "../design/controls.module.css";
-import { Dialog } from "../design/dialog.tsx";
+import { AskDialog } from "../design/ask-dialog.tsx";
+import { TextField } from "../design/text-field.tsx";
 import { useTold } from "../shell/told.tsx";
 import { PeoplePicker } from "./people-picker.tsx";
 
@@ -36,36 +36,21 @@ export function NewConversation({ onClose, onOpened }: NewConversationProps) {
   }
 
   return (
-    <Dialog
+    <AskDialog
       title="New conversation"
+      action={isGroup ? "Create group" : "Start"}
+      disabled={isBusy || (chosen.length === 0 && name.trim() === "")}
+      onAction={create}
       onClose={onClose}
-      actions={
-        <>
-          <button type="button" className={controls.button} onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="button"
-            className={`${controls.button} ${controls.primary}`}
-            disabled={isBusy || (chosen.length === 0 && name.trim() === "")}
-            onClick={create}
-          >
-            {isGroup ? "Create group" : "Start"}
-          </button>
-        </>
-      }
     >
       <PeoplePicker chosen={chosen} onChange={setChosen} />
-      <label className={controls.label}>
-        Group name
-        <input
-          className={controls.field}
-          value={name}
-          maxLength={200}
-          onChange={(event) => setName(event.target.value)}
-          placeholder="Only for a group"
-        />
-      </label>
-    </Dialog>
+      <TextField
+        label="Group name"
+        value={name}
+        onChange={setName}
+        maxLength={200}
+        placeholder="Only for a group"
+      />
+    </AskDialog>
   );
 }

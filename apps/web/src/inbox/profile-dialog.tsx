@@ -3,6 +3,7 @@ import { useClient, useMe } from "@parlance/client/react";
 import { type FormEvent, useEffect, useState } from "react";
 import controls from "../design/controls.module.css";
 import { Dialog } from "../design/dialog.tsx";
+import { TextField } from "../design/text-field.tsx";
 import { useTold } from "../shell/told.tsx";
 import styles from "./people.module.css";
 
@@ -32,15 +33,7 @@ export function ProfileDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title="Your profile" onClose={onClose}>
       <form className={styles.form} onSubmit={submit}>
-        <label className={controls.label}>
-          Name
-          <input
-            className={controls.field}
-            value={name}
-            maxLength={128}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </label>
+        <TextField label="Name" value={name} onChange={setName} maxLength={128} />
         <p className={controls.hint}>Your id is {me?.userId}.</p>
         <button type="submit" className={`${controls.button} ${controls.primary}`}>
           Save

@@ -2,9 +2,9 @@ import type { Conversation, NotificationLevel, User } from "@parlance/client";
 import { useClient, useMe } from "@parlance/client/react";
 import { otherOf, titleOf } from "@parlance/client/show";
 import { useState } from "react";
+import { AskDialog } from "../design/ask-dialog.tsx";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
-import { Dialog } from "../design/dialog.tsx";
 import { Icon, type IconName } from "../design/icon.tsx";
 import { Switch } from "../design/switch.tsx";
 import { PeoplePicker } from "../inbox/people-picker.tsx";
@@ -97,37 +97,30 @@ export function Details({ conversation }: { readonly conversation: Conversation 
 
       {open === "settings" && <GroupSettings conversation={conversation} onClose={close} />}
       {open === "add" && (
-        <Dialog
+        <AskDialog
           title="Add people"
-          onClose={close}
-          actions={
-            <button
-              type="button"
-              className={`${controls.button} ${controls.primary}`}
-              disabled={added.length === 0}
-              onClick={() =>
-                told(
-                  conversations.addParticipants(
-                    id,
-                    added.map(({ userId }) => userId),
-                  ),
-                  () => {
-                    setAdded([]);
-                    close();
-                  },
-                )
-              }
-            >
-              Add
-            </button>
+          action="Add"
+          disabled={added.length === 0}
+          onAction={() =>
+            told(
+              conversations.addParticipants(
+                id,
+                added.map(({ userId }) => userId),
+              ),
+              () => {
+                setAdded([]);
+                close();
+              },
+            )
           }
+          onClose={close}
         >
           <PeoplePicker
             chosen={added}
             onChange={setAdded}
             without={new Set(participants.map(({ userId }) => userId))}
           />
-        </Dialog>
+        </AskDialog>
       )}
       {open === "leave" && (
         <Confirm
@@ -190,28 +183,17 @@ interface ConfirmProps {
 
 function Confirm({ title, words, action, onClose, onConfirm }: ConfirmProps) {
   return (
-    <Dialog
+    <AskDialog
       title={title}
+      action={action}
+      danger
+      onAction={() => {
+        onClose();
+        onConfirm();
+      }}
       onClose={onClose}
-      actions={
-        <>
-          <button type="button" className={controls.button} onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="button"
-            className={`${controls.button} ${controls.danger}`}
-            onClick={() => {
-              onClose();
-              onConfirm();
-            }}
-          >
-            {action}
-          </button>
-        </>
-      }
     >
       <p>{words}</p>
-    </Dialog>
+    </AskDialog>
   );
 }

@@ -1,9 +1,9 @@
 import type { Conversation } from "@parlance/client";
 import { useClient } from "@parlance/client/react";
 import { type FormEvent, useId, useState } from "react";
-import controls from "../design/controls.module.css";
-import { Dialog } from "../design/dialog.tsx";
+import { AskDialog } from "../design/ask-dialog.tsx";
 import { Switch } from "../design/switch.tsx";
+import { TextField } from "../design/text-field.tsx";
 import { useTold } from "../shell/told.tsx";
 import styles from "./side-panel.module.css";
 
@@ -41,40 +41,16 @@ export function GroupSettings({
   }
 
   return (
-    <Dialog
-      title="Group settings"
-      onClose={onClose}
-      actions={
-        <>
-          <button type="button" className={controls.button} onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" form={formId} className={`${controls.button} ${controls.primary}`}>
-            Save
-          </button>
-        </>
-      }
-    >
+    <AskDialog title="Group settings" action="Save" form={formId} onClose={onClose}>
       <form id={formId} className={styles.form} onSubmit={submit}>
-        <label className={controls.label}>
-          Name
-          <input
-            className={controls.field}
-            value={name}
-            maxLength={200}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </label>
-        <label className={controls.label}>
-          Description
-          <textarea
-            className={controls.field}
-            value={description}
-            rows={3}
-            maxLength={1000}
-            onChange={(event) => setDescription(event.target.value)}
-          />
-        </label>
+        <TextField label="Name" value={name} onChange={setName} maxLength={200} />
+        <TextField
+          label="Description"
+          value={description}
+          onChange={setDescription}
+          maxLength={1000}
+          rows={3}
+        />
         <fieldset className={styles.fieldset}>
           <legend>Allowed here</legend>
           {SWITCHES.map(([key, words]) => (
@@ -87,6 +63,6 @@ export function GroupSettings({
           ))}
         </fieldset>
       </form>
-    </Dialog>
+    </AskDialog>
   );
 }

@@ -64,6 +64,10 @@ export function openSession(credentials: Credentials): Session {
       used.add(key);
       return storage.set(key, value);
     },
+    delete(key) {
+      used.delete(key);
+      return storage.delete(key);
+    },
   };
   let isStopped = false;
   let stopKeeping = (): void => {};

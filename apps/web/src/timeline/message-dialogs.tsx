@@ -1,6 +1,7 @@
 import type { Attachment, EarlierText, Message } from "@parlance/client";
 import { useClient, useFileUrl } from "@parlance/client/react";
 import { useEffect, useState } from "react";
+import { AskDialog } from "../design/ask-dialog.tsx";
 import { Avatar } from "../design/avatar.tsx";
 import controls from "../design/controls.module.css";
 import { Dialog } from "../design/dialog.tsx";
@@ -19,23 +20,10 @@ export function RemoveDialog({
   onConfirm,
 }: MessageDialogProps & { readonly onConfirm: () => void }) {
   return (
-    <Dialog
-      title="Delete this message?"
-      onClose={onClose}
-      actions={
-        <>
-          <button type="button" className={controls.button} onClick={onClose}>
-            Cancel
-          </button>
-          <button type="button" className={`${controls.button} ${controls.danger}`} onClick={onConfirm}>
-            Delete
-          </button>
-        </>
-      }
-    >
+    <AskDialog title="Delete this message?" action="Delete" danger onAction={onConfirm} onClose={onClose}>
       <p>It goes for everybody, its files too. That it was there stays to be seen.</p>
       <blockquote className={styles.text}>{plainText(message.content)}</blockquote>
-    </Dialog>
+    </AskDialog>
   );
 }
 
