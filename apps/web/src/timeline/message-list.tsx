@@ -198,6 +198,7 @@ export function MessageList({
       <div className={styles.scroller} ref={scroller} onScroll={look}>
         <section
           className={styles.sheet}
+          data-thread={inThread}
           style={{ height: virtual.getTotalSize() }}
           aria-label={label}
           onKeyDown={move}

@@ -1,5 +1,5 @@
 import type { Message } from "@parlance/client";
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { IconButton } from "../design/icon-button.tsx";
 import { Menu, MenuItem, MenuLine } from "../design/menu.tsx";
 import { EmojiButton } from "./emoji-button.tsx";
@@ -19,8 +19,25 @@ interface MessageToolbarProps {
 export function MessageToolbar({ message, actions, isMine, inThread }: MessageToolbarProps) {
   const may = actions.may(message);
   const [isOpen, setOpen] = useState(false);
+  const bar = useRef<HTMLDivElement>(null);
+
+  // Of a message whose beginning is out of sight it stands where it can be seen.
+  useLayoutEffect(() => {
+    const element = bar.current;
+    const window = element?.closest("section")?.parentElement;
+    if (element === null || window == null) return;
+    const hidden = window.getBoundingClientRect().top - element.getBoundingClientRect().top;
+    if (hidden > 0) element.style.top = `${element.offsetTop + hidden}px`;
+  }, []);
+
   return (
-    <div className={styles.toolbar} role="toolbar" aria-label="With this message" data-open={isOpen}>
+    <div
+      ref={bar}
+      className={styles.toolbar}
+      role="toolbar"
+      aria-label="With this message"
+      data-open={isOpen}
+    >
       {may.react && (
         <>
           {QUICK.map((emoji) => (
