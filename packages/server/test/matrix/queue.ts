@@ -1,4 +1,5 @@
 import { readId } from "@parlance/protocol/ids.ts";
+import { Absence } from "./absence.ts";
 import type { MatrixDialect } from "./client.ts";
 
 const PATH = "/api/v1/messages";
@@ -29,8 +30,7 @@ export const queue: MatrixDialect = {
     const peer = chats.find((chat) => readId("conversation", chat.conversation_id) === direct)?.participant;
     if (peer === undefined) throw new Error(`${user} has no direct conversation ${direct}`);
     let cable = new AbortController();
-    let back = Promise.resolve();
-    let markBack = (): void => {};
+    const absence = new Absence();
     const post = async (content: string, key: string) => {
       const response = await fetch(server.url + PATH, {
         method: "POST",
@@ -44,7 +44,7 @@ export const queue: MatrixDialect = {
       heard: [],
       async send(_, content, key) {
         for (;;) {
-          await back;
+          await absence.back;
           const answer = await post(content, key).catch(() => null);
           if (answer?.status === 202) return readId("message", answer.body.message_id) as number;
           if (answer !== null) throw new Error(`refused: ${JSON.stringify(answer.body)}`);
@@ -66,14 +66,12 @@ export const queue: MatrixDialect = {
         }));
       },
       drop() {
-        back = new Promise((resolve) => {
-          markBack = resolve;
-        });
+        absence.begin();
         cable.abort();
       },
       async comeBack() {
         cable = new AbortController();
-        markBack();
+        absence.end();
       },
       async close() {},
     };

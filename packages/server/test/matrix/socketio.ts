@@ -1,6 +1,10 @@
 import { readId, spellUuid } from "@parlance/protocol/ids.ts";
 import { open, type TestSocket, type Told } from "../socketio/client.ts";
-import type { Heard, MatrixDialect } from "./client.ts";
+import { Absence } from "./absence.ts";
+import type { MatrixDialect } from "./client.ts";
+import { covered, heardOf, messageOf } from "./frames.ts";
+
+const EVENTS = { message: "new_message", update: "message_updated" } as const;
 
 export const socketio: MatrixDialect = {
   name: "socketio",
@@ -10,16 +14,15 @@ export const socketio: MatrixDialect = {
     const before: Told[] = [];
     let client: TestSocket = await open(server, user, { auth: { autojoin: true } });
     await client.until("position");
-    let back = Promise.resolve();
-    let markBack = (): void => {};
+    const absence = new Absence();
     return {
       get heard() {
-        return [...before, ...client.told].flatMap(heardOf);
+        return [...before, ...client.told].flatMap((told) => heardOf(told, EVENTS));
       },
       async send(conversationId, content, key) {
         const conversation_id = spellUuid("conversation", conversationId);
         for (;;) {
-          await back;
+          await absence.back;
           const answer = await client
             .ask("send_message", { conversation_id, client_id: key, content })
             .catch(() => null);
@@ -34,19 +37,15 @@ export const socketio: MatrixDialect = {
         return data.messages.map((message) => messageOf("message", message));
       },
       drop() {
-        back = new Promise((resolve) => {
-          markBack = resolve;
-        });
+        absence.begin();
         client.drop();
       },
       async comeBack() {
         const position = client.position();
-        // What came after the last position counts as never told: it comes again.
-        const covered = client.told.findLastIndex(({ payload }) => typeof payload?.position === "string");
-        before.push(...client.told.slice(0, covered + 1));
+        before.push(...covered(client.told));
         client = await open(server, user, { auth: { position } });
         await client.until("resumed");
-        markBack();
+        absence.end();
       },
       async close() {
         client.close();
@@ -54,21 +53,3 @@ export const socketio: MatrixDialect = {
     };
   },
 };
-
-function heardOf({ event, payload }: Told): Heard[] {
-  if (event === "new_message") return [messageOf("message", payload)];
-  if (event === "message_updated") return [messageOf("update", payload)];
-  return [];
-}
-
-function messageOf(kind: Heard["kind"], message: Told["payload"]): Heard {
-  return {
-    kind,
-    conversationId: readId("conversation", message.conversation_id) as number,
-    id: readId("message", message.id) as number,
-    seq: message.seq,
-    senderId: message.sender_id,
-    content: message.content,
-    deleted: typeof message.deleted_at === "string",
-  };
-}

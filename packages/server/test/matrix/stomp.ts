@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import { Client, type IMessage } from "@stomp/stompjs";
 import { WebSocket } from "ws";
+import { Absence } from "./absence.ts";
 import type { Heard, MatrixDialect } from "./client.ts";
 
 /** The document's shape of a message. */
@@ -28,9 +28,10 @@ export const stomp: MatrixDialect = {
     const ids = new Map<string, number>();
     let error: string | null = null;
     let socket: WebSocket;
+    /** Resolves when the connection there is now has ended: one listener for all that wait for it. */
+    let ended: Promise<unknown>;
     let client: Client;
-    let comesBack = (): void => {};
-    let back = open();
+    const absence = new Absence();
 
     async function open(): Promise<void> {
       client = new Client({
@@ -40,6 +41,7 @@ export const stomp: MatrixDialect = {
           socket = new WebSocket(`${server.url.replace("http", "ws")}/ws-raw`, ["v12.stomp"]);
           // Nothing to learn from it: its end is what counts.
           socket.on("error", () => {});
+          ended = new Promise((resolve) => socket.once("close", resolve));
           return socket as unknown as globalThis.WebSocket;
         },
       });
@@ -80,7 +82,7 @@ export const stomp: MatrixDialect = {
 
     /** Resolves to whether it was answered before the connection was lost. */
     async function publish(conversationId: number, content: string, key: string): Promise<boolean> {
-      const lost = once(socket, "close").then(() => false);
+      const lost = ended.then(() => false);
       const answered = new Promise<boolean>((resolve) => {
         client.watchForReceipt(key, () => resolve(true));
         client.publish({
@@ -92,12 +94,12 @@ export const stomp: MatrixDialect = {
       return await Promise.race([answered, lost]);
     }
 
-    await back;
+    await open();
     return {
       heard,
       async send(conversationId, content, key) {
         for (;;) {
-          await back;
+          await absence.back;
           const isAnswered =
             socket.readyState === WebSocket.OPEN && (await publish(conversationId, content, key));
           if (error !== null) throw new Error(`refused: ${error}`);
@@ -112,16 +114,13 @@ export const stomp: MatrixDialect = {
         return data.map((message) => heardOf("message", message));
       },
       drop() {
-        const gone = once(socket, "close");
-        const { promise, resolve } = Promise.withResolvers<void>();
-        comesBack = resolve;
-        back = gone.then(() => promise);
+        absence.begin();
         socket.terminate();
       },
       async comeBack() {
         await client.deactivate();
         await open();
-        comesBack();
+        absence.end();
       },
       async close() {
         await client.deactivate();

@@ -1,6 +1,10 @@
 import { readId, spellPrefixed } from "@parlance/protocol/ids.ts";
 import { type Closed, connect, type Received, type TestClient } from "../support/socket.ts";
-import type { Heard, MatrixDialect } from "./client.ts";
+import { Absence } from "./absence.ts";
+import type { MatrixDialect } from "./client.ts";
+import { covered, heardOf, messageOf } from "./frames.ts";
+
+const EVENTS = { message: "message.receive", update: "message.updated" } as const;
 
 export const websocket: MatrixDialect = {
   name: "websocket",
@@ -9,17 +13,16 @@ export const websocket: MatrixDialect = {
   async connect(server, user) {
     const before: Received[] = [];
     let client: TestClient = await connect(server, { user });
-    let back = Promise.resolve();
-    let markBack = (): void => {};
+    const absence = new Absence();
     let closing: Promise<Closed> | null = null;
     return {
       get heard() {
-        return [...before, ...client.frames].flatMap(heardOf);
+        return [...before, ...client.frames].flatMap((frame) => heardOf(frame, EVENTS));
       },
       async send(conversationId, content, key) {
         const conversation_id = spellPrefixed("conversation", conversationId);
         for (;;) {
-          await back;
+          await absence.back;
           const answer = await client
             .ask("message.send", { conversation_id, message_id: key, content })
             .catch(() => null);
@@ -34,22 +37,18 @@ export const websocket: MatrixDialect = {
         return messages.toReversed().map((message) => messageOf("message", message));
       },
       drop() {
-        back = new Promise((resolve) => {
-          markBack = resolve;
-        });
+        absence.begin();
         closing = client.closed;
         client.drop();
       },
       async comeBack() {
         await closing;
         const position = client.position();
-        // What came after the last position counts as never told: it comes again.
-        const covered = client.frames.findLastIndex(({ payload }) => typeof payload.position === "string");
-        before.push(...client.frames.slice(0, covered + 1));
+        before.push(...covered(client.frames));
         client = await connect(server, { user });
         const answer = await client.ask("resume", { position });
         if (answer.event !== "resumed") throw new Error(`no resume: ${JSON.stringify(answer)}`);
-        markBack();
+        absence.end();
       },
       async close() {
         await client.close();
@@ -57,21 +56,3 @@ export const websocket: MatrixDialect = {
     };
   },
 };
-
-function heardOf({ event, payload }: Received): Heard[] {
-  if (event === "message.receive") return [messageOf("message", payload)];
-  if (event === "message.updated") return [messageOf("update", payload)];
-  return [];
-}
-
-function messageOf(kind: Heard["kind"], message: Received["payload"]): Heard {
-  return {
-    kind,
-    conversationId: readId("conversation", message.conversation_id) as number,
-    id: readId("message", message.id) as number,
-    seq: message.seq,
-    senderId: message.sender_id,
-    content: message.content,
-    deleted: message.deleted_at !== null,
-  };
-}
