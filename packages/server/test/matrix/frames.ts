@@ -20,7 +20,8 @@ export function messageOf(kind: Heard["kind"], message: Told["payload"]): Heard 
     seq: message.seq,
     senderId: message.sender_id,
     content: message.content,
-    deleted: typeof message.deleted_at === "string",
+    // Epoch milliseconds or RFC 3339, and in one of the dialects only where it is deleted.
+    deleted: (message.deleted_at ?? null) !== null,
   };
 }
 
