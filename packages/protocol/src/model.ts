@@ -31,6 +31,9 @@ export interface Attachment {
 /** How many files one message carries at most. */
 export const MAX_ATTACHMENTS = 20;
 
+/** Longest idempotency key, in UTF-16 code units. */
+export const MAX_KEY_LENGTH = 255;
+
 export interface Message {
   readonly id: number;
   readonly conversationId: number;

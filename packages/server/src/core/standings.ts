@@ -1,3 +1,5 @@
+import type { Caller } from "./caller.ts";
+import { type Answer, actingUser, mayRead, mayTakePart } from "./policy.ts";
 import type { Reader, Standing } from "./ports/reader.ts";
 import { Recent } from "./recent.ts";
 
@@ -35,4 +37,30 @@ export function createStandings(reader: Pick<Reader, "standing">): Standings {
     forget: (conversationId) => recent.delete(conversationId),
     forgetAll: () => recent.clear(),
   };
+}
+
+/** How somebody stands who may read: the store is asked, so that a removal counts at once. Throws policy's refusal. */
+export async function readable(
+  { standings }: { readonly standings: Standings },
+  caller: Caller,
+  conversationId: number,
+): Promise<Standing> {
+  return allowed(await standings.read(conversationId, caller.userId), (standing) =>
+    mayRead(caller, standing),
+  );
+}
+
+/** The same of a user who takes part. */
+export async function takingPart(
+  { standings }: { readonly standings: Standings },
+  caller: Caller,
+  conversationId: number,
+): Promise<Standing> {
+  return allowed(await standings.read(conversationId, actingUser(caller)), mayTakePart);
+}
+
+function allowed(standing: Standing | null, may: (standing: Standing | null) => Answer): Standing {
+  const refusal = may(standing);
+  if (refusal !== null) throw refusal;
+  return standing as Standing;
 }

@@ -16,7 +16,7 @@ export const MAX_SIGNALLED_PARTICIPANTS = 100;
 const FILL_RETRY_MS = 250;
 /** What another node has stored before may be told after: it gets so long before the store is asked for it. */
 const OVERTAKEN_MS = 40;
-const NOBODY: ReadonlySet<string> = new Set();
+const NO_AUTHORS: ReadonlySet<string> = new Set();
 
 /** What a channel needs of the node it is in. */
 export interface ChannelHost {
@@ -24,7 +24,7 @@ export interface ChannelHost {
   readonly log: Log;
   /** Told of each message that reached a recipient's connection, in small conversations. */
   readonly noteDelivered: (conversationId: number, userId: string, seq: number) => void;
-  /** The users of these ids who listen here. */
+  /** The user of this id, if they listen here. */
   readonly localUser: (userId: string) => LocalUser | undefined;
   /** Somebody has heard of their own removal: nothing more is for them. */
   readonly removed: (channel: Channel, user: LocalUser) => void;
@@ -240,7 +240,7 @@ export class Channel {
     for await (const events of missedEvents(reader, stretch)) pages.push(events);
     this.clock = clock;
     this.movedXid = Math.max(this.movedXid, movedXid);
-    for (const events of pages) this.#deliver(events, 0, NOBODY, !historyVisible);
+    for (const events of pages) this.#deliver(events, 0, NO_AUTHORS, !historyVisible);
     for (const user of this.users.keys()) user.touch(this, this.movedXid, clock);
   }
 

@@ -90,7 +90,7 @@ function wordFor(change: ChangeEntry["change"]): MessageUpdated["change"] & stri
   return change.kind === "delete" ? "delete" : "edit";
 }
 
-const NOBODY: readonly string[] = [];
+const NO_MENTIONS: readonly string[] = [];
 
 function messageEvent(change: Change, tick: Tick & { readonly message: Message }, reacted: boolean): Event {
   switch (change.kind) {
@@ -134,7 +134,7 @@ function storedEvent({ draft, origin }: DraftEntry, seq: number, xid: number, at
     parentId: draft.parentId,
     parent: draft.parent ?? null,
     replyCount: 0,
-    mentions: draft.mentions ?? NOBODY,
+    mentions: draft.mentions ?? NO_MENTIONS,
     metadata: draft.metadata,
     attachments: null,
     reactions: null,

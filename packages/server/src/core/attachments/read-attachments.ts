@@ -1,10 +1,11 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { HistoryPage, OpenAttachment, OpenedAttachment, ReadFiles } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
-import { readable, resolveMessage } from "../messages/read-messages.ts";
+import { resolveMessage } from "../messages/read-messages.ts";
 import { visibleFrom } from "../messages/visible.ts";
 import type { Parts } from "../parts.ts";
 import { mayRead } from "../policy.ts";
+import { readable } from "../standings.ts";
 import { isAttachmentId } from "./attach.ts";
 import { blobKey } from "./blob-keys.ts";
 import { refuseBlobError } from "./blob-refusal.ts";

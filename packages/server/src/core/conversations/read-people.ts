@@ -8,7 +8,8 @@ import type {
 } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
-import { actingUser, mayRead } from "../policy.ts";
+import { actingUser } from "../policy.ts";
+import { readable } from "../standings.ts";
 
 type PeopleParts = Pick<Parts, "reader" | "standings" | "presence" | "people">;
 
@@ -17,10 +18,8 @@ export async function readParticipants(
   caller: Caller,
   { conversationId, after, limit }: ReadParticipants,
 ): Promise<ParticipantsPage> {
-  const { reader, standings } = parts;
-  const refusal = mayRead(caller, await standings.read(conversationId, caller.userId));
-  if (refusal !== null) throw refusal;
-  const found = await reader.participants({ conversationId, after, limit: limit + 1 });
+  await readable(parts, caller, conversationId);
+  const found = await parts.reader.participants({ conversationId, after, limit: limit + 1 });
   const participants = found.slice(0, limit);
   const last = participants.at(-1);
   const hasMore = found.length > limit && last !== undefined;

@@ -1,6 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { type ConversationSettings, DEFAULT_SETTINGS } from "@parlance/protocol/model.ts";
-import { checkText } from "../messages/content.ts";
+import { checkText, isLonger } from "../messages/content.ts";
 
 export const MAX_NAME_LENGTH = 200;
 const MAX_DESCRIPTION_LENGTH = 2_000;
@@ -82,9 +82,4 @@ function checkFileTypes(value: unknown): void {
 function checkLength(text: string, name: string, max: number): void {
   checkText(text, name);
   if (isLonger(text, max)) throw new Refusal("invalid", `${name} is longer than ${max} characters`);
-}
-
-/** A code point is one or two code units, so only texts between the two lengths need counting. */
-function isLonger(text: string, max: number): boolean {
-  return text.length > max && (text.length > 2 * max || [...text].length > max);
 }

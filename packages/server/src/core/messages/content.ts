@@ -1,5 +1,5 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
-import type { Metadata } from "@parlance/protocol/model.ts";
+import { MAX_KEY_LENGTH, type Metadata } from "@parlance/protocol/model.ts";
 
 export interface ContentLimits {
   /** Code points. */
@@ -9,14 +9,12 @@ export interface ContentLimits {
 }
 
 const MAX_METADATA_DEPTH = 5;
-const MAX_KEY_LENGTH = 255;
 
 /** Content is kept byte for byte or refused: nothing is trimmed, folded or replaced. */
 export function checkContent(content: string, { maxLength }: ContentLimits, hasAttachments = false): void {
   checkText(content, "content");
   if (!hasAttachments && !/\S/u.test(content)) throw new Refusal("invalid", "content is empty");
-  // A code point is one or two code units, so only texts between the two lengths need counting.
-  if (content.length > 2 * maxLength || (content.length > maxLength && [...content].length > maxLength)) {
+  if (isLonger(content, maxLength)) {
     throw new Refusal("invalid", `content is longer than ${maxLength} characters`);
   }
 }
@@ -47,6 +45,11 @@ function checkValue(value: unknown, depth: number): void {
     checkText(key, "metadata");
     checkValue(inner, depth + 1);
   }
+}
+
+/** Whether a text has more code points than `max`: one is one or two code units, so only lengths between need counting. */
+export function isLonger(text: string, max: number): boolean {
+  return text.length > max && (text.length > 2 * max || [...text].length > max);
 }
 
 /** What PostgreSQL cannot hold, and what no UTF-8 can say. */

@@ -9,7 +9,8 @@ import type {
   ReceiptsPage,
 } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
-import { type ReadParts, readable } from "./read-messages.ts";
+import { readable } from "../standings.ts";
+import type { ReadParts } from "./read-messages.ts";
 import { visibleMessage } from "./visible.ts";
 
 /** Before each page the message is looked for: who may not know of it learns nothing of what hangs on it. */

@@ -17,6 +17,7 @@ import type { Caller } from "../caller.ts";
 import type { Parts } from "../parts.ts";
 import { mayRead } from "../policy.ts";
 import type { Standing } from "../ports/reader.ts";
+import { readable } from "../standings.ts";
 import { noSuchMessage, onlyVisible, visibleFrom, visibleMessage } from "./visible.ts";
 
 export type ReadParts = Pick<Parts, "reader" | "standings" | "tails">;
@@ -127,18 +128,6 @@ export async function readSent(
   const message = await reader.message(conversationId, messageId);
   if (message === null || message.senderId !== userId) throw noSuchMessage();
   return message;
-}
-
-/** Reads ask the store how the caller stands: a removal counts at once. */
-export async function readable(
-  { standings }: Pick<Parts, "standings">,
-  caller: Caller,
-  conversationId: number,
-): Promise<Standing> {
-  const standing = await standings.read(conversationId, caller.userId);
-  const refusal = mayRead(caller, standing);
-  if (refusal !== null) throw refusal;
-  return standing as Standing;
 }
 
 /** The message that a reference means, if whoever stands so may see it. */

@@ -4,22 +4,22 @@ import { tellEntry } from "../conversations/tell-entry.ts";
 import { visibleMessage } from "../messages/visible.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser, mayTakePart } from "../policy.ts";
+import { takingPart } from "../standings.ts";
 
 /** Moves the caller's read mark up to a message, or to all there is. Marks never go back. */
 export async function markRead(
-  { reader, writer, standings, bus }: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
+  parts: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
   caller: Caller,
   { conversationId, messageId }: MarkRead,
 ): Promise<{ readonly readSeq: number }> {
+  const { reader, writer } = parts;
   const userId = actingUser(caller);
-  const standing = await standings.read(conversationId, userId);
-  const refusal = mayTakePart(standing);
-  if (refusal !== null || standing === null) throw refusal;
+  const standing = await takingPart(parts, caller, conversationId);
   let readSeq = standing.clock;
   if (messageId !== null) readSeq = (await visibleMessage(reader, standing, messageId)).seq;
   const moved = await writer.mark({ conversationId, userId, deliveredSeq: readSeq, readSeq });
   // The mark was above it, and what moved is what had been set back: that is not told with the mark.
-  if (moved !== null && moved.readSeq > readSeq) await tellEntry({ reader, bus }, userId, conversationId);
+  if (moved !== null && moved.readSeq > readSeq) await tellEntry(parts, userId, conversationId);
   return { readSeq: moved?.readSeq ?? readSeq };
 }
 
@@ -28,17 +28,16 @@ export async function markRead(
  * are told the new count.
  */
 export async function markUnread(
-  { reader, writer, standings, bus }: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
+  parts: Pick<Parts, "reader" | "writer" | "standings" | "bus">,
   caller: Caller,
   { conversationId, messageId }: MarkUnread,
 ): Promise<UnreadCounts> {
+  const { reader, writer } = parts;
   const userId = actingUser(caller);
-  const standing = await standings.read(conversationId, userId);
-  const refusal = mayTakePart(standing);
-  if (refusal !== null || standing === null) throw refusal;
+  const standing = await takingPart(parts, caller, conversationId);
   const { seq } = await visibleMessage(reader, standing, messageId);
   const counts = await writer.markUnread(conversationId, userId, seq);
   if (counts === null) throw mayTakePart(null);
-  await tellEntry({ reader, bus }, userId, conversationId);
+  await tellEntry(parts, userId, conversationId);
   return counts;
 }

@@ -2,9 +2,9 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { SearchMessages, SearchPage } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../caller.ts";
 import { checkText } from "../messages/content.ts";
-import { readable } from "../messages/read-messages.ts";
 import type { Parts } from "../parts.ts";
 import { actingUser } from "../policy.ts";
+import { readable } from "../standings.ts";
 import { readWish } from "./wish.ts";
 
 /** UTF-16 code units. */

@@ -1,5 +1,5 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
-import { isUserId } from "@parlance/protocol/user-id.ts";
+import { isUserId, MAX_USER_ID_LENGTH } from "@parlance/protocol/user-id.ts";
 import type { Caller } from "../caller.ts";
 import { createGather } from "../gather.ts";
 import type { UserRecord, UserStore } from "../ports/reader.ts";
@@ -100,7 +100,10 @@ export function createUserDirectory(options: {
     async meet(caller, userIds) {
       for (const id of userIds) {
         if (!isUserId(id)) {
-          throw new Refusal("invalid", "a user id must have 1 to 128 characters and no control characters");
+          throw new Refusal(
+            "invalid",
+            `a user id must have 1 to ${MAX_USER_ID_LENGTH} characters and no control characters`,
+          );
         }
       }
       const strangers = userIds.filter((id) => names.get(id) === undefined);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { CLOSE_CODES, type CloseCode } from "@parlance/protocol/close-codes.ts";
 import { type ErrorCode, LostAnswer, RETRYABLE, Refusal } from "@parlance/protocol/errors.ts";
+import { MAX_KEY_LENGTH } from "@parlance/protocol/model.ts";
 import type { Caller } from "../../core/caller.ts";
 import { type Listening, TooManySessions } from "../../delivery/listen.ts";
 import type { Codec, EndReason, Interest, Outlet } from "../../delivery/outlet.ts";
@@ -316,6 +317,7 @@ function errorShape({ code, message, retryAfter }: Refusal) {
 function errorFrame(event: "error" | "message_error", refusal: Refusal, payload?: unknown): Buffer {
   const given = typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>) : {};
   const clientId = given.client_id ?? given.clientId;
-  const isShort = (typeof clientId === "string" && clientId.length <= 255) || Number.isFinite(clientId);
+  const isShort =
+    (typeof clientId === "string" && clientId.length <= MAX_KEY_LENGTH) || Number.isFinite(clientId);
   return eventFrame(event, { ...errorShape(refusal), ...(isShort && { client_id: clientId }) });
 }

@@ -1,5 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { readId } from "@parlance/protocol/ids.ts";
+import { MAX_KEY_LENGTH } from "@parlance/protocol/model.ts";
 import type { MessageReference } from "@parlance/protocol/queries.ts";
 import {
   CLIENT_EVENTS,
@@ -76,7 +77,7 @@ export function conversationOf(spelling: string | number): number {
 export function messageReference(spelling: string | number): MessageReference {
   const id = readId("message", spelling);
   if (typeof id === "number") return { id };
-  if (typeof spelling === "number" || spelling === "" || spelling.length > 255) {
+  if (typeof spelling === "number" || spelling === "" || spelling.length > MAX_KEY_LENGTH) {
     throw new Refusal("invalid", "message_id is not an id");
   }
   return { key: spelling };
