@@ -1,13 +1,12 @@
 import { spellUuid } from "@parlance/protocol/ids.ts";
-import pg from "pg";
 import { type DeadLetter, type DeadLetters, openDeadLetters } from "../adapters/queue/redis/dead-letters.ts";
 import { namespaceOf } from "../adapters/redis/namespace.ts";
 import { openRedis } from "../adapters/redis/redis.ts";
-import { runningCluster } from "../adapters/store/embedded/running.ts";
 import { createSecrets } from "../adapters/store/postgres-attachments.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
 import { StartupError } from "../core/ports/startup-error.ts";
+import { askDatabase } from "./database.ts";
 
 const CONNECT_MS = 5_000;
 const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -26,7 +25,8 @@ export async function runDeadLetters(
   }
   const redis = openRedis(config.redisUrl, "dead letters", QUIET);
   try {
-    const secret = await readSecret(config);
+    // What the names of keys come from.
+    const secret = await askDatabase(config, (ask) => createSecrets(ask)("redis"));
     if (!(await redis.whenUp(CONNECT_MS))) throw new StartupError("REDIS_URL: no answer in five seconds");
     const letters = openDeadLetters(redis, `${namespaceOf(secret)}:`, secret);
     if (isList) return listed(await letters.list(Number.MAX_SAFE_INTEGER));
@@ -57,27 +57,4 @@ async function replayed(letters: DeadLetters, names: readonly string[]): Promise
   for (const name of names) if (await letters.replay(name)) count++;
   if (count === 0 && names.length === 1) throw new StartupError(`there is no dead letter ${names[0]}`);
   return `${count} put back into the queue`;
-}
-
-/** What the names of keys come from: it lies in the database. */
-async function readSecret({
-  databaseUrl,
-  dataDir,
-}: Pick<Config, "databaseUrl" | "dataDir">): Promise<Buffer> {
-  const connection = databaseUrl === null ? runningCluster(dataDir) : { connectionString: databaseUrl };
-  if (connection === null) {
-    throw new StartupError(`no server runs on DATA_DIR ${JSON.stringify(dataDir)}: start it first`);
-  }
-  const client = new pg.Client(connection);
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    return await createSecrets(async (text, values) => {
-      return (await client.query(text, values as unknown[])).rows;
-    })("redis");
-  } catch (error) {
-    throw new StartupError(`the database cannot be asked: ${(error as Error).message}`);
-  } finally {
-    await client.end().catch(() => {});
-  }
 }

@@ -2,7 +2,8 @@ import type { Duplex } from "node:stream";
 
 /** Up to here copying the frames together is cheaper than a write of many parts. */
 const MAX_JOINED_BYTES = 64 * 1024;
-const LOW_WATER_BYTES = 256 * 1024;
+/** What a socket may hold when it counts as drained. */
+export const LOW_WATER_BYTES = 256 * 1024;
 
 /** A final text frame, as its first byte says. */
 const TEXT = 0x81;

@@ -17,6 +17,17 @@ export interface Credentials {
   readonly socket?: boolean;
 }
 
+/** The headers that say it: all that needs to be kept of those of a request that opened a socket. */
+export function identityHeaders({
+  authorization,
+  "x-user-id": userId,
+}: IncomingHttpHeaders): IncomingHttpHeaders {
+  return {
+    ...(authorization !== undefined && { authorization }),
+    ...(userId !== undefined && { "x-user-id": userId }),
+  };
+}
+
 export interface Identity {
   /**
    * Who sends a request. Refuses with `unauthenticated` (no or no valid identity), `forbidden` (the request

@@ -53,6 +53,8 @@ const TIMEOUT_CHECK_MS = 1000;
 const KEEP_ALIVE_MS = 72_000;
 /** Also of an upgrade request; a token of 8 KiB and a long URL fit in. */
 const MAX_HEADER_BYTES = 16_384;
+/** Connections that wait to be accepted: after a restart all come at once. */
+const BACKLOG = 1024;
 const IDLE_CHECK_MS = 50;
 /** The process that had the session is being started again, and its sessions went with it. */
 const GONE = answer(503, "unavailable", "The session's process is gone: connect again");
@@ -217,7 +219,7 @@ async function openPort(server: Server, host: string, port: number): Promise<Add
       reject(new StartupError(`PORT: ${host}:${port} cannot be listened on (${why})`));
     };
     server.once("error", onError);
-    server.listen({ host, port, backlog: 1024 }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off("error", onError);
       resolve(server.address() as AddressInfo);
     });

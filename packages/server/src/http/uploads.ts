@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { Busboy, type BusboyFileStream, type BusboyHeaders, type BusboyInstance } from "@fastify/busboy";
 import { Refusal } from "@parlance/protocol/errors.ts";
+import { headerText } from "./header-text.ts";
 import { openUploadBody, type Pace } from "./upload-body.ts";
 
 /** The one file that a request brings. */
@@ -52,10 +53,9 @@ function rawUpload(headers: IncomingHttpHeaders, content: AsyncIterable<Uint8Arr
   };
 }
 
-/** Node reads header bytes as Latin-1; what is UTF-8, or percent-encoded, was meant so. */
+/** As it is, or percent-encoded. */
 function decodeName(header: string): string {
-  const text = Buffer.from(header, "latin1").toString("utf8");
-  const name = text.includes("\uFFFD") ? header : text;
+  const name = headerText(header);
   try {
     return decodeURIComponent(name);
   } catch {

@@ -4,7 +4,7 @@ import type { Reach } from "../adapters/outgoing/reach.ts";
 import type { PostgresStore } from "../adapters/store/postgres-store.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
-import { webhookDataOf } from "../dialects/stomp/webhook-shapes.ts";
+import { webhookDataOf } from "../dialects/stomp/shapes/webhooks.ts";
 import { startDeliverer } from "../webhooks/deliverer.ts";
 import { DAY_OF_RETRIES } from "../webhooks/schedule.ts";
 

@@ -6,7 +6,7 @@ import { restScope } from "./rest.ts";
 
 const PATH = "/socket.io/";
 
-/** Document 001: Socket.IO v4 under `/socket.io/`, history and conversations under `/messages`. */
+/** The socketio dialect: Socket.IO v4 under `/socket.io/`, history and conversations under `/messages`. */
 export function createSocketIoDialect(parts: DialectParts, limits: ConnectionLimits & EngineLimits): Dialect {
   const heartbeat = startHeartbeat(VISIT_SECONDS * 1_000);
   const connections = new Set<Connection>();

@@ -1,5 +1,5 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
-import { readId } from "@parlance/protocol/ids.ts";
+import { conversationOf } from "../spelled-ids.ts";
 
 /** The fields of the document in both its spellings: snake_case, and camelCase as its web client has them. */
 const CAMEL = {
@@ -70,14 +70,4 @@ export class Fields {
     }
     return snake ?? camel;
   }
-}
-
-/** A conversation by any spelling; one that cannot be anybody's is refused like one that is not the caller's. */
-export function conversationOf(spelling: unknown): number {
-  const id = readId("conversation", spelling);
-  if (id === "malformed") throw new Refusal("invalid", "conversation_id is not an id");
-  if (id === "unknown") {
-    throw new Refusal("not_participant", "User is not a participant in this conversation");
-  }
-  return id;
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../core/caller.ts";
 import type { Position } from "../../delivery/position.ts";
-import type { Identity } from "../../http/identity.ts";
+import { type Identity, identityHeaders } from "../../http/identity.ts";
 import { queryOf } from "../../http/scopes.ts";
 import { positionOf } from "./resume.ts";
 
@@ -22,16 +22,8 @@ export interface Connecting {
 }
 
 export function handshakeOf({ headers, url }: IncomingMessage): Handshake {
-  const { authorization } = headers;
-  const userId = headers["x-user-id"];
   // Copied, so that the request itself and its other headers need not be kept.
-  return {
-    headers: {
-      ...(authorization !== undefined && { authorization }),
-      ...(userId !== undefined && { "x-user-id": userId }),
-    },
-    query: queryOf(url),
-  };
+  return { headers: identityHeaders(headers), query: queryOf(url) };
 }
 
 /** @param auth what the client sent with its CONNECT */

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { CloseCode } from "@parlance/protocol/close-codes.ts";
 import type { Socket, Transport } from "engine.io";
 import type { WebSocket } from "ws";
-import { drained, textsOf, writeFrames } from "../../http/frames.ts";
+import { drained, LOW_WATER_BYTES, textsOf, writeFrames } from "../../http/frames.ts";
 
 /** What a link's owner hears of it. */
 export interface LinkEvents {
@@ -18,7 +18,6 @@ export interface Wire {
   readonly socket: Duplex;
 }
 
-const LOW_WATER_BYTES = 256 * 1024;
 /** After this what is left of a connection that was closed is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 

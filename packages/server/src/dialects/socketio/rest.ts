@@ -8,7 +8,7 @@ import type { App } from "../../http/app.ts";
 import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import type { DialectParts } from "../dialect.ts";
-import { conversationOf } from "./fields.ts";
+import { conversationOf } from "../spelled-ids.ts";
 import { listEntry, pageMessage } from "./shapes.ts";
 
 const DEFAULT_LIMIT = 50;

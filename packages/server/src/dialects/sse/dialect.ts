@@ -20,7 +20,7 @@ const HEADERS = {
   "x-accel-buffering": "no",
 };
 
-/** Document 002: chats and messages over REST, and a stream of server-sent events at `/events`. */
+/** The sse dialect: chats and messages over REST, and a stream of server-sent events at `/events`. */
 export function createSseDialect(
   parts: DialectParts,
   options: {

@@ -1,5 +1,4 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
-import { readId } from "@parlance/protocol/ids.ts";
 import type { Message } from "@parlance/protocol/model.ts";
 import type {
   HistoryPage,
@@ -16,6 +15,7 @@ import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import type { ErrorShape } from "../../http/status.ts";
 import type { DialectParts } from "../dialect.ts";
+import { conversationOf } from "../spelled-ids.ts";
 import { type Person, personOf, type Sandbox } from "./caller.ts";
 import { chatShape, isShown, messageShape } from "./shapes.ts";
 
@@ -48,7 +48,9 @@ function addRoutes(app: App, { door, identity }: DialectParts, sandbox: Sandbox 
 
   app.get("/chats/:chat_id/messages", { schema: { params: ChatPath } }, async (request) => {
     const caller = await callerOf(request);
-    return (await recentMessages(door, caller, chatOf(request.params.chat_id))).map(messageShape);
+    return (await recentMessages(door, caller, conversationOf(request.params.chat_id, "chat_id"))).map(
+      messageShape,
+    );
   });
 
   app.post(
@@ -56,7 +58,7 @@ function addRoutes(app: App, { door, identity }: DialectParts, sandbox: Sandbox 
     { schema: { params: ChatPath, body: MessageBody } },
     async (request) => {
       const caller = await callerOf(request);
-      const conversationId = chatOf(request.params.chat_id);
+      const conversationId = conversationOf(request.params.chat_id, "chat_id");
       const stored = await door.execute(caller, {
         type: "send-message",
         conversationId,
@@ -113,14 +115,6 @@ async function recentMessages(
     before = page.more && last !== undefined ? { id: last.id } : null;
   } while (before !== null && newestFirst.length < RECENT_MESSAGES);
   return newestFirst.toReversed();
-}
-
-function chatOf(spelling: string): number {
-  const id = readId("conversation", spelling);
-  if (id === "malformed") throw new Refusal("invalid", "chat_id is not an id");
-  if (id === "unknown")
-    throw new Refusal("not_participant", "User is not a participant in this conversation");
-  return id;
 }
 
 function keyOf({ headers }: FastifyRequest): string {

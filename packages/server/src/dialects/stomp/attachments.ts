@@ -11,11 +11,10 @@ import type { RouteScope } from "../../http/scopes.ts";
 import { leaveBody } from "../../http/upload-body.ts";
 import { readUpload } from "../../http/uploads.ts";
 import type { DialectParts } from "../dialect.ts";
-import { attachmentOf, linkOf } from "./attachment-shape.ts";
 import { hasToken, tokenCaller } from "./callers.ts";
 import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
 import { created, ok } from "./rest/replies.ts";
-import { Attachment, FileLink } from "./shapes.ts";
+import { Attachment, attachmentOf, FileLink, linkOf } from "./shapes/attachments.ts";
 
 type AttachmentParts = Pick<DialectParts, "door" | "identity" | "links">;
 

@@ -6,7 +6,7 @@ import { webhooksScope } from "./webhooks.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Document 003: REST under `/api/chat`, STOMP over SockJS at `/ws/chat` and over WebSockets. */
+/** The stomp dialect: REST under `/api/chat`, STOMP over SockJS at `/ws/chat` and over WebSockets. */
 export function createStompDialect(parts: DialectParts, options: LiveOptions): Dialect {
   const { maxFileSizeMb } = options;
   return {

@@ -1,10 +1,7 @@
 import { textFrameHead } from "../../http/frames.ts";
 import type { UpgradeRequest } from "../../http/upgrades.ts";
-import {
-  createWebSocketAcceptor,
-  type WebSocketCloseCode,
-  type WebSocketTransport,
-} from "../../http/websocket-transport.ts";
+import { createWebSocketAcceptor } from "../../http/websocket-transport.ts";
+import { OverWebSocket } from "./over-websocket.ts";
 import type { ByteTransport, OutFrame, TransportEvents } from "./transport.ts";
 
 /** Subprotocols, the newest first. */
@@ -31,17 +28,8 @@ export function createPlainWebSocket(
 }
 
 /** One frame is one WebSocket message: not every client looks for a second one in it. */
-class PlainWebSocket implements ByteTransport {
+class PlainWebSocket extends OverWebSocket {
   readonly spelling = "plain";
-  readonly #socket: WebSocketTransport;
-
-  constructor(socket: WebSocketTransport) {
-    this.#socket = socket;
-  }
-
-  get buffered(): number {
-    return this.#socket.buffered;
-  }
 
   write(frames: readonly OutFrame[]): void {
     const parts: Buffer[] = [];
@@ -50,31 +38,6 @@ class PlainWebSocket implements ByteTransport {
       for (const part of frame) bytes += part.length;
       parts.push(textFrameHead(bytes), ...frame);
     }
-    if (parts.length > 0) this.#socket.write(parts);
-  }
-
-  drained(): Promise<void> {
-    return this.#socket.drained();
-  }
-
-  ping(): boolean {
-    this.#socket.ping();
-    return true;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  close(code: WebSocketCloseCode, reason: string): void {
-    this.#socket.close(code, reason);
-  }
-
-  cut(): void {
-    this.#socket.cut();
+    if (parts.length > 0) this.socket.write(parts);
   }
 }

@@ -3,7 +3,8 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Metadata } from "@parlance/protocol/model.ts";
 import { type Static, Type } from "typebox";
 import { readMessageId, Spelled } from "./ids.ts";
-import { MessageType, Nullable } from "./shapes.ts";
+import { Nullable } from "./shapes/common.ts";
+import { MessageType } from "./shapes/messages.ts";
 
 /** The document's SendMessageRequest, but for where it is sent to: a path says that, or the body. */
 export const SendRequest = Type.Object(

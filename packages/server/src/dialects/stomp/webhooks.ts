@@ -13,13 +13,11 @@ import type { RouteScope } from "../../http/scopes.ts";
 import type { DialectParts } from "../dialect.ts";
 import { envelope, errorEnvelope, STOMP_STATUS } from "./envelope.ts";
 import { created, ok, Page } from "./rest/replies.ts";
-import { Nullable, timeOf } from "./shapes.ts";
+import { Limit, limitOf } from "./rest/request.ts";
+import { closed, Id, Nullable, Time, timeOf, timeOrNull } from "./shapes/common.ts";
 
 const PATH = "/api/chat/webhooks";
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
 
-const closed = { additionalProperties: false };
 const Url = Type.String({ maxLength: 2_048 });
 const Events = Type.Array(Type.String({ enum: ["*", ...WEBHOOK_EVENTS] }), {
   minItems: 1,
@@ -46,12 +44,10 @@ const Params = Type.Object({ id: Type.Integer({ minimum: 1 }) });
 const DeliveryParams = Type.Object({ deliveryId: Type.String({ maxLength: 40 }) });
 const PageQuery = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 20 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1 })),
+  limit: Limit,
 });
 
 const tags = ["Webhooks"];
-const Time = Type.String({ format: "date-time" });
-const Id = Type.Integer({ minimum: 1 });
 const WebhookShape = Type.Object(
   {
     id: Id,
@@ -173,7 +169,7 @@ function addRoutes(app: App, { door, identity }: Pick<DialectParts, "door" | "id
         type: "read-deliveries",
         webhookId: params.id,
         before: query.cursor === undefined ? null : numberOf(query.cursor, "cursor"),
-        limit: Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT),
+        limit: limitOf(query),
       });
       const last = deliveries.at(-1);
       return envelope({
@@ -242,8 +238,6 @@ function deliveryOf(delivery: WebhookDelivery): Static<typeof DeliveryShape> {
     lastAnswer: delivery.lastAnswer,
   };
 }
-
-const timeOrNull = (ms: number | null): string | null => (ms === null ? null : timeOf(ms));
 
 function numberOf(text: string, what: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);

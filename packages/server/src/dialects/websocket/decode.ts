@@ -64,15 +64,6 @@ function isRequestId(id: unknown): id is RequestId {
   );
 }
 
-/** A conversation by any spelling; one that cannot be anybody's is refused like one that is not the caller's. */
-export function conversationOf(spelling: string | number): number {
-  const id = readId("conversation", spelling);
-  if (id === "malformed") throw new Refusal("invalid", "conversation_id is not an id");
-  if (id === "unknown")
-    throw new Refusal("not_participant", "User is not a participant in this conversation");
-  return id;
-}
-
 /** A message by the server's id in any spelling, or by the id its sender gave it. */
 export function messageReference(spelling: string | number): MessageReference {
   const id = readId("message", spelling);

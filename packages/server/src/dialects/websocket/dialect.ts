@@ -8,7 +8,7 @@ import type { Dialect, DialectParts } from "../dialect.ts";
 import { Connection, type ConnectionLimits, errorFrame, visitSeconds } from "./connection.ts";
 import { restScope } from "./rest.ts";
 
-/** Document 004: JSON events over `/ws`, history and inbox under `/api/v1/chat` and `/api/v1/chats`. */
+/** The websocket dialect: JSON events over `/ws`, history and inbox under `/api/v1/chat` and `/api/v1/chats`. */
 export function createWebSocketDialect(
   parts: DialectParts,
   limits: ConnectionLimits & { readonly maxFrameBytes: number },

@@ -1,9 +1,10 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import { isOurSpelling, spellPrefixed } from "@parlance/protocol/ids.ts";
 import type { ClientEventName, ClientPayload, RequestId } from "@parlance/protocol/websocket.ts";
+import { conversationOf } from "../spelled-ids.ts";
 import { frame } from "./codec.ts";
 import type { Connection } from "./connection.ts";
-import { type ClientFrame, conversationOf, messageReference } from "./decode.ts";
+import { type ClientFrame, messageReference } from "./decode.ts";
 import { resume } from "./resume.ts";
 import { conversationId } from "./shapes.ts";
 

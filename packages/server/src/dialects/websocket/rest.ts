@@ -9,7 +9,8 @@ import { idempotencyKeyOf } from "../../http/header-text.ts";
 import type { RouteScope } from "../../http/scopes.ts";
 import { sharedErrorShape } from "../../http/status.ts";
 import type { DialectParts } from "../dialect.ts";
-import { conversationOf, messageReference } from "./decode.ts";
+import { conversationOf } from "../spelled-ids.ts";
+import { messageReference } from "./decode.ts";
 import { conversationId, messageId, messagePayload } from "./shapes.ts";
 
 const DEFAULT_LIMIT = 20;

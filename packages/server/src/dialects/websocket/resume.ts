@@ -2,9 +2,9 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { ClientPayload, RequestId } from "@parlance/protocol/websocket.ts";
 import type { CatchUpReport, ResumeWish } from "../../delivery/catch-up.ts";
 import { readPosition } from "../../delivery/position.ts";
+import { conversationOf } from "../spelled-ids.ts";
 import { frame, signalFrame } from "./codec.ts";
 import type { Connection } from "./connection.ts";
-import { conversationOf } from "./decode.ts";
 import { conversationId, conversationPayload } from "./shapes.ts";
 
 /** At most so many conversations can be named by their seq; a position has no such limit. */

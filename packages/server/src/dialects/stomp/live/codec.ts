@@ -2,7 +2,8 @@ import type { Event, MessageStored, MessageUpdated, Signal } from "@parlance/pro
 import type { Codec } from "../../../delivery/outlet.ts";
 import type { HeaderList } from "../frames/encode.ts";
 import { encodeHeaders, encodeMessage } from "../session/messages.ts";
-import { messageOf, presenceOf } from "../shapes.ts";
+import { messageOf } from "../shapes/messages.ts";
+import { presenceOf } from "../shapes/people.ts";
 import type { Spelling } from "../transport.ts";
 import {
   conversationUpdateOf,

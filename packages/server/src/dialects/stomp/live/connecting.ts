@@ -1,20 +1,12 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { Caller } from "../../../core/caller.ts";
-import type { Credentials, Identity } from "../../../http/identity.ts";
+import { type Credentials, type Identity, identityHeaders } from "../../../http/identity.ts";
 import { hasToken } from "../callers.ts";
 import type { Opening } from "../sockjs/routes.ts";
 
 /** What of the request that opened a connection says who it is for; the rest need not be kept. */
 export function openingOf({ headers, query }: Opening): Opening {
-  const { authorization } = headers;
-  const userId = headers["x-user-id"];
-  return {
-    headers: {
-      ...(authorization !== undefined && { authorization }),
-      ...(userId !== undefined && { "x-user-id": userId }),
-    },
-    query,
-  };
+  return { headers: identityHeaders(headers), query };
 }
 
 /**

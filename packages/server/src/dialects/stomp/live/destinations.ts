@@ -7,7 +7,7 @@ import { wrongShape } from "../../../http/wrong-shape.ts";
 import type { Frame } from "../frames/parser.ts";
 import { readConversationId, readMessageId, Spelled } from "../ids.ts";
 import { readSend, SendRequest } from "../send.ts";
-import { Nullable } from "../shapes.ts";
+import { Nullable } from "../shapes/common.ts";
 import type { LiveClient } from "./client.ts";
 
 interface Sent<T> {

@@ -12,14 +12,9 @@ import type { Marks } from "@parlance/protocol/model.ts";
 import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import { errorText } from "../envelope.ts";
 import { spellUserId } from "../ids.ts";
-import {
-  messageOf,
-  participantOf,
-  personalOf,
-  reactionChangeOf,
-  sharedConversationOf,
-  timeOf,
-} from "../shapes.ts";
+import { timeOf } from "../shapes/common.ts";
+import { participantOf, personalOf, sharedConversationOf } from "../shapes/conversations.ts";
+import { messageOf, reactionChangeOf } from "../shapes/messages.ts";
 
 export function typingOf({ conversationId, userId, userName, typing }: TypingSignal) {
   return { conversationId, userId: spellUserId(userId), userName, typing };

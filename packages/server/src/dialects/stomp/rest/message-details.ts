@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId } from "../ids.ts";
-import { ChatMessage, EarlierText, earlierTextOf } from "../shapes.ts";
+import { ChatMessage, EarlierText, earlierTextOf } from "../shapes/messages.ts";
 import { ConversationParams } from "./conversations.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { MessageParams } from "./messages.ts";

@@ -5,7 +5,7 @@ import { idempotencyKeyOf } from "../../../http/header-text.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId, readMessageId } from "../ids.ts";
 import { readSend, SendRequest } from "../send.ts";
-import { ChatMessage } from "../shapes.ts";
+import { ChatMessage } from "../shapes/messages.ts";
 import { ConversationParams } from "./conversations.ts";
 import { created, Envelope, ok } from "./replies.ts";
 import { Limit, limitOf, userOf } from "./request.ts";

@@ -4,7 +4,13 @@ import { Type } from "typebox";
 import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId, readUserId } from "../ids.ts";
-import { Conversation, NotificationLevel, Participant, participantDetailOf, Role } from "../shapes.ts";
+import {
+  Conversation,
+  NotificationLevel,
+  Participant,
+  participantDetailOf,
+  Role,
+} from "../shapes/conversations.ts";
 import { ConversationParams, PEOPLE } from "./conversations.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { created, ok, Page } from "./replies.ts";

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
 import { readUserId, Spelled } from "../ids.ts";
-import { Presence, presenceOf, Status } from "../shapes.ts";
+import { Presence, presenceOf, Status } from "../shapes/people.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { ok, Page } from "./replies.ts";
 import { limitOf, PageQuery, userOf } from "./request.ts";

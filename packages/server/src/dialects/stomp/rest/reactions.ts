@@ -3,7 +3,13 @@ import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
-import { Reaction, ReactionChange, ReactionSummary, reactionChangeOf, reactionOf } from "../shapes.ts";
+import {
+  Reaction,
+  ReactionChange,
+  ReactionSummary,
+  reactionChangeOf,
+  reactionOf,
+} from "../shapes/messages.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { MessageParams } from "./messages.ts";
 import { ok, okOrCreated, Page } from "./replies.ts";

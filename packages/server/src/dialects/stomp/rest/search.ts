@@ -3,7 +3,7 @@ import type { Caller } from "../../../core/caller.ts";
 import type { App } from "../../../http/app.ts";
 import { envelope } from "../envelope.ts";
 import { readConversationId } from "../ids.ts";
-import { ChatMessage } from "../shapes.ts";
+import { ChatMessage } from "../shapes/messages.ts";
 import { ConversationParams } from "./conversations.ts";
 import { readCursor, spellCursor } from "./cursors.ts";
 import { ok, Page } from "./replies.ts";

@@ -4,7 +4,8 @@ import type { InboxEntry } from "@parlance/protocol/queries.ts";
 import type { Caller } from "../../../core/caller.ts";
 import type { Door } from "../../../core/door.ts";
 import type { SignedLinks } from "../../../http/signed-links.ts";
-import { type ChatMessage, type Conversation, conversationOf, messageOf } from "../shapes.ts";
+import { type Conversation, conversationOf } from "../shapes/conversations.ts";
+import { type ChatMessage, messageOf } from "../shapes/messages.ts";
 
 /** What has been read, as its reader is shown it. */
 export interface Show {

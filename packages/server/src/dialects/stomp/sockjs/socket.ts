@@ -5,14 +5,14 @@ import type {
   WebSocketEvents,
   WebSocketTransport,
 } from "../../../http/websocket-transport.ts";
+import { OverWebSocket } from "../over-websocket.ts";
 import type { ByteTransport, OutFrame, TransportEvents } from "../transport.ts";
 import { arrayFrame, closeFrame, HEARTBEAT, OPEN, readMessages } from "./framing.ts";
 import type { SessionTimes } from "./polling-session.ts";
 
 /** SockJS over a WebSocket of its own: the session is the connection, whatever its id. */
-export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
+export class SockJsSocket extends OverWebSocket implements WebSocketEvents, Visited {
   readonly spelling = "json";
-  readonly #socket: WebSocketTransport;
   readonly #times: SessionTimes;
   readonly #events: TransportEvents;
   readonly #forget: (socket: SockJsSocket) => void;
@@ -25,45 +25,20 @@ export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
     opened: (transport: ByteTransport) => TransportEvents,
     forget: (socket: SockJsSocket) => void,
   ) {
-    this.#socket = socket;
+    super(socket);
     this.#times = times;
     this.#forget = forget;
     this.#send([OPEN]);
     this.#events = opened(this);
   }
 
-  get buffered(): number {
-    return this.#socket.buffered;
-  }
-
   write(frames: readonly OutFrame[]): void {
     if (frames.length > 0) this.#send(arrayFrame(frames));
   }
 
-  drained(): Promise<void> {
-    return this.#socket.drained();
-  }
-
-  ping(): boolean {
-    this.#socket.ping();
-    return true;
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  close(code: WebSocketCloseCode, reason: string): void {
+  override close(code: WebSocketCloseCode, reason: string): void {
     this.#send([closeFrame(code, reason)]);
-    this.#socket.close(code, reason);
-  }
-
-  cut(): void {
-    this.#socket.cut();
+    super.close(code, reason);
   }
 
   text(data: string): void {
@@ -93,13 +68,13 @@ export class SockJsSocket implements ByteTransport, WebSocketEvents, Visited {
 
   #broken(): void {
     this.#isBroken = true;
-    this.#socket.close(1002, "Broken framing.");
+    this.socket.close(1002, "Broken framing.");
   }
 
   #send(parts: readonly Buffer[]): void {
     this.#wroteAt = performance.now();
     let bytes = 0;
     for (const part of parts) bytes += part.length;
-    this.#socket.write([textFrameHead(bytes), ...parts]);
+    this.socket.write([textFrameHead(bytes), ...parts]);
   }
 }

@@ -1,6 +1,8 @@
 import type { WebhookEvent } from "@parlance/protocol/webhooks.ts";
-import { spellUserId } from "./ids.ts";
-import { messageOf, participantOf, reactionChangeOf, sharedConversationOf, timeOf } from "./shapes.ts";
+import { spellUserId } from "../ids.ts";
+import { timeOf } from "./common.ts";
+import { participantOf, sharedConversationOf } from "./conversations.ts";
+import { messageOf, reactionChangeOf } from "./messages.ts";
 
 /**
  * What a webhook's `data` holds beside `conversationId` and `seq`.

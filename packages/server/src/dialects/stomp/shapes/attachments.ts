@@ -1,6 +1,27 @@
 import { attachmentPath } from "@parlance/protocol/attachment-path.ts";
-import type { Attachment } from "@parlance/protocol/model.ts";
-import type { SignedLinks } from "../../http/signed-links.ts";
+import type { Attachment as ModelAttachment } from "@parlance/protocol/model.ts";
+import { Type } from "typebox";
+import type { SignedLinks } from "../../../http/signed-links.ts";
+import { closed, Nullable, Text, timeOf } from "./common.ts";
+
+export const Attachment = Type.Object(
+  {
+    id: Text,
+    fileName: Text,
+    contentType: Text,
+    size: Type.Integer(),
+    width: Nullable(Type.Integer()),
+    height: Nullable(Type.Integer()),
+    url: Text,
+    thumbnailUrl: Nullable(Text),
+  },
+  { title: "Attachment", ...closed },
+);
+
+export const FileLink = Type.Object(
+  { url: Text, thumbnailUrl: Nullable(Text), expiresAt: Text },
+  { title: "FileLink", ...closed },
+);
 
 interface LinksFor {
   readonly links: SignedLinks;
@@ -12,7 +33,7 @@ interface LinksFor {
  * is the same for everybody
  */
 export function attachmentOf(
-  { id, fileName, contentType, size, width, height, hasThumbnail }: Attachment,
+  { id, fileName, contentType, size, width, height, hasThumbnail }: ModelAttachment,
   linksFor: LinksFor | null,
 ) {
   // One signature for both: it is the file that is linked to.
@@ -30,12 +51,13 @@ export function attachmentOf(
   };
 }
 
-export function linkOf({ id, hasThumbnail }: Attachment, { links, userId }: LinksFor) {
+/** Where a file is had without a token, by its reader, until the link ends. */
+export function linkOf({ id, hasThumbnail }: ModelAttachment, { links, userId }: LinksFor) {
   const path = attachmentPath(id, "file");
   const { query, expiresAt } = links.sign(path, userId);
   return {
     url: path + query,
     thumbnailUrl: hasThumbnail ? attachmentPath(id, "thumbnail") + query : null,
-    expiresAt: new Date(expiresAt).toISOString(),
+    expiresAt: timeOf(expiresAt),
   };
 }
