@@ -2,11 +2,11 @@
 import { writeDocs } from "./cli/docs.ts";
 import { DEFAULT_MESSAGES, runSimulate } from "./cli/simulate.ts";
 import { DEFAULT_TTL, makeToken } from "./cli/token.ts";
-import { VERSION } from "./cli/version.ts";
 import { type Flags, parseFlags } from "./config/flags.ts";
 import { helpText } from "./config/help.ts";
 import { type Config, loadConfig, readEnvironment } from "./config.ts";
 import { StartupError } from "./core/ports/startup-error.ts";
+import { VERSION } from "./version.ts";
 
 const GENERAL_FLAGS = { help: "boolean", h: "boolean", version: "boolean" } as const;
 const COMMAND_FLAGS = {

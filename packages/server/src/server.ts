@@ -58,8 +58,6 @@ async function startOver(
 ): Promise<RunningServer> {
   const bundled = seat?.postgres ?? embedded;
   const connection = bundled?.connection ?? { connectionString: config.databaseUrl as string };
-  embedded?.onDown((reason) => log.error({ reason }, "PostgreSQL has ended and is being started again"));
-  embedded?.onUp(() => log.info({}, "PostgreSQL answers again"));
   const which = bundled === null ? "DATABASE_URL: PostgreSQL" : "The embedded PostgreSQL";
   const durability = await prepareDatabase(connection, which, log);
   const store = await connectStore({

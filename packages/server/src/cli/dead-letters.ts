@@ -4,12 +4,11 @@ import { namespaceOf } from "../adapters/redis/namespace.ts";
 import { openRedis } from "../adapters/redis/redis.ts";
 import { createSecrets } from "../adapters/store/postgres-attachments.ts";
 import type { Config } from "../config.ts";
-import type { Log } from "../core/ports/log.ts";
+import { silentLog } from "../core/ports/log.ts";
 import { StartupError } from "../core/ports/startup-error.ts";
 import { askDatabase } from "./database.ts";
 
 const CONNECT_MS = 5_000;
-const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const USAGE = "expected: dead-letters list, or dead-letters replay <name>, or dead-letters replay --all";
 
 /** Lists queued messages that could not be stored, or has them tried again. Resolves to what there is to say. */
@@ -23,7 +22,7 @@ export async function runDeadLetters(
   if (config.redisUrl === null) {
     throw new StartupError("without REDIS_URL nothing waits to be stored, and nothing can fail to be");
   }
-  const redis = openRedis(config.redisUrl, "dead letters", QUIET);
+  const redis = openRedis(config.redisUrl, "dead letters", silentLog);
   try {
     // What the names of keys come from.
     const secret = await askDatabase(config, (ask) => createSecrets(ask)("redis"));

@@ -2,11 +2,11 @@ import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
 import { createLog } from "../http/log.ts";
 import { startServer } from "../server.ts";
+import { VERSION } from "../version.ts";
 import { startWorkers } from "../workers/primary.ts";
 import { isWorker, takeSeat } from "../workers/seat.ts";
 import { banner } from "./banner.ts";
 import { runUntilAsked } from "./lifecycle.ts";
-import { VERSION } from "./version.ts";
 
 /** Runs the server until it is asked to stop; resolves to the exit code. */
 export async function start(config: Config): Promise<number> {

@@ -56,14 +56,11 @@ export async function startWorkers(config: Config, log: Log): Promise<RunningWor
 }
 
 async function startPostgres(config: Config, log: Log): Promise<EmbeddedPostgres> {
-  const embedded = await startEmbeddedPostgres({
+  return await startEmbeddedPostgres({
     dataDir: resolve(config.dataDir),
     log,
     settings: { max_connections: String(CONNECTIONS_BESIDE + CONNECTIONS_EACH * config.workers) },
   });
-  embedded.onDown((reason) => log.error({ reason }, "PostgreSQL has ended and is being started again"));
-  embedded.onUp(() => log.info({}, "PostgreSQL answers again"));
-  return embedded;
 }
 
 interface CrewOptions {

@@ -1,5 +1,5 @@
 import { connectStore, type PostgresStore } from "../../src/adapters/store/postgres-store.ts";
-import { silentLog } from "../support/log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createMigratedDatabase, postgresServers } from "../support/postgres.ts";
 
 /** Runs a contract over a store on each PostgreSQL at hand, each with a server and a database of its own. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buckets.ts";
 import { createRedisBuckets } from "../../src/adapters/limits/redis-buckets.ts";
 import { openRedis } from "../../src/adapters/redis/redis.ts";
-import { silentLog } from "../support/log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { describeWithRedis, startRedis } from "../support/redis.ts";
 import { joinExchange } from "../support/workers.ts";
 import { rateBucketsContract } from "./rate-buckets.ts";

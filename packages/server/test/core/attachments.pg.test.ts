@@ -9,9 +9,9 @@ import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buc
 import { startAttachmentSweep } from "../../src/core/attachments/sweep-attachments.ts";
 import type { Door } from "../../src/core/door.ts";
 import { BlobError, type Blobs } from "../../src/core/ports/blobs.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createRateLimit } from "../../src/core/rate-limits.ts";
 import { asUser, openDoor } from "../support/door.ts";
-import { silentLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

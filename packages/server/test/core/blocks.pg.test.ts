@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
 import type { Door } from "../../src/core/door.ts";
 import type { News } from "../../src/core/ports/bus.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createPresence, type Presence } from "../../src/core/presence/presence.ts";
 import { asUser, openDoor } from "../support/door.ts";
 import { hear } from "../support/heard.ts";
-import { silentLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

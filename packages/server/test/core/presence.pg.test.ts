@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { createInProcessPresence } from "../../src/adapters/presence/in-process-presence.ts";
 import { connectStore, type PostgresStore } from "../../src/adapters/store/postgres-store.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createPresence } from "../../src/core/presence/presence.ts";
-import { silentLog } from "../support/log.ts";
 import { upTo } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

@@ -3,10 +3,10 @@ import type { SearchMessages } from "@parlance/protocol/queries.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Caller } from "../../src/core/caller.ts";
 import type { Door } from "../../src/core/door.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createMessageIndexer } from "../../src/core/search/index-messages.ts";
 import { type Follower, startFollower } from "../../src/follower/follower.ts";
 import { asUser, openDoor } from "../support/door.ts";
-import { silentLog } from "../support/log.ts";
 import { seeded, startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 

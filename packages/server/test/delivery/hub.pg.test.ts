@@ -2,12 +2,12 @@ import type { Event } from "@parlance/protocol/events.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import type { Bus } from "../../src/core/ports/bus.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
 import type { Codec, Outlet } from "../../src/delivery/outlet.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
-import { silentLog } from "../support/log.ts";
 import { seeded, startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

@@ -1,6 +1,7 @@
 import type { Event, Signal } from "@parlance/protocol/events.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Door } from "../../src/core/door.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createStandings } from "../../src/core/standings.ts";
 import { createUserDirectory } from "../../src/core/users/user-directory.ts";
 import { type CatchUpReport, catchUp } from "../../src/delivery/catch-up.ts";
@@ -9,7 +10,6 @@ import type { Codec, Outlet } from "../../src/delivery/outlet.ts";
 import type { Session } from "../../src/delivery/session.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
 import { asUser, openDoor } from "../support/door.ts";
-import { silentLog } from "../support/log.ts";
 import { startNode, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

@@ -3,6 +3,7 @@ import pg from "pg";
 import { expect, test } from "vitest";
 import type { Query } from "../../src/adapters/store/line.ts";
 import { createMessageLog } from "../../src/adapters/store/postgres-message-log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import type { TickReader } from "../../src/core/ports/tick-reader.ts";
 import { catchUp } from "../../src/delivery/catch-up.ts";
 import { Hub } from "../../src/delivery/hub.ts";
@@ -10,7 +11,6 @@ import type { Codec } from "../../src/delivery/outlet.ts";
 import { readPosition } from "../../src/delivery/position.ts";
 import type { Session } from "../../src/delivery/session.ts";
 import { type Sweep, startSweep } from "../../src/delivery/sweep.ts";
-import { silentLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase } from "../support/postgres.ts";
 

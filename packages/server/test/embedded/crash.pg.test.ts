@@ -7,17 +7,25 @@ import {
   startEmbeddedPostgres,
 } from "../../src/adapters/store/embedded/embedded-postgres.ts";
 import type { Log } from "../../src/core/ports/log.ts";
-import { recordingLog, silentLog } from "../support/log.ts";
+import { recordingLog } from "../support/log.ts";
 import { withClient } from "../support/postgres.ts";
 import { parentOf, processesOf, scratch, serverPid, startParent, untilGone } from "./scene.ts";
 
-async function start(dataDir: string, log: Log = silentLog) {
-  const postgres = await startEmbeddedPostgres({ dataDir, log });
+const DOWN = "PostgreSQL is down";
+const UP = "PostgreSQL is up again";
+
+/** @param onDown called in the moment in which the log says that the server has ended */
+async function start(dataDir: string, onDown = (): void => {}) {
+  const { log, entries } = recordingLog();
+  const error: Log["error"] = (fields, message) => {
+    log.error(fields, message);
+    if (message === DOWN) onDown();
+  };
+  const postgres = await startEmbeddedPostgres({ dataDir, log: { ...log, error } });
   onTestFinished(() => postgres.stop());
-  const heard: string[] = [];
-  postgres.onDown(() => heard.push("down"));
-  postgres.onUp(() => heard.push("up"));
-  return { postgres, heard };
+  const heard = () =>
+    entries.map(({ message }) => message).filter((message) => message === DOWN || message === UP);
+  return { postgres, heard, entries };
 }
 
 const store = (postgres: EmbeddedPostgres) =>
@@ -26,13 +34,13 @@ const store = (postgres: EmbeddedPostgres) =>
 const keptRows = (postgres: EmbeddedPostgres) =>
   withClient(postgres.connection, async (client) => (await client.query("select * from kept")).rowCount);
 
-test("a server that dies is told of, started again, and has lost nothing", async () => {
+test("a server that dies is logged, started again, and has lost nothing", async () => {
   const dataDir = scratch();
   const { postgres, heard } = await start(dataDir);
   await store(postgres);
   for (const round of [1, 2]) {
     process.kill(serverPid(dataDir), "SIGKILL");
-    await expect.poll(() => heard, { timeout: 15_000 }).toEqual(Array(round).fill(["down", "up"]).flat());
+    await expect.poll(heard, { timeout: 15_000 }).toEqual(Array(round).fill([DOWN, UP]).flat());
     expect(await keptRows(postgres)).toBe(1);
   }
 });
@@ -43,7 +51,7 @@ test("a server whose supervisor dies is ended, then started again in the same pl
   await store(postgres);
   const before = serverPid(dataDir);
   process.kill(parentOf(before), "SIGKILL");
-  await expect.poll(() => heard, { timeout: 15_000 }).toEqual(["down", "up"]);
+  await expect.poll(heard, { timeout: 15_000 }).toEqual([DOWN, UP]);
   expect(serverPid(dataDir)).not.toBe(before);
   // The old watch must leave the socket's directory alone when it ends: the new server's socket is in it.
   const ofOneServer = ["waiting shell", "reading shell", "postmaster"].length;
@@ -53,27 +61,26 @@ test("a server whose supervisor dies is ended, then started again in the same pl
 
 test("a server that cannot start is tried again, with the reason in the log, until it can", async () => {
   const dataDir = scratch();
-  const { log, entries } = recordingLog();
-  const { postgres, heard } = await start(dataDir, log);
   const [there, away] = [join(dataDir, "postgres", "global"), join(dataDir, "away")];
-  postgres.onDown(() => renameSync(there, away));
+  const { heard, entries } = await start(dataDir, () => renameSync(there, away));
   process.kill(serverPid(dataDir), "SIGKILL");
   const failures = () => entries.filter(({ message }) => message === "PostgreSQL does not start again");
   await expect.poll(() => failures().length, { timeout: 15_000 }).toBeGreaterThan(1);
   expect(failures()[0]?.fields).toMatchObject({ reason: expect.stringMatching(/pg_control|global/) });
   renameSync(away, there);
-  await expect.poll(() => heard, { timeout: 15_000 }).toEqual(["down", "up"]);
+  await expect.poll(heard, { timeout: 15_000 }).toEqual([DOWN, UP]);
 });
 
 test("stopping works while the server is down", async () => {
   const dataDir = scratch();
-  const { postgres, heard } = await start(dataDir);
-  const stopped = new Promise<void>((resolve) => postgres.onDown(() => resolve(postgres.stop())));
+  const down = Promise.withResolvers<void>();
+  const { postgres, heard } = await start(dataDir, down.resolve);
+  const stopped = down.promise.then(() => postgres.stop());
   process.kill(serverPid(dataDir), "SIGKILL");
   await stopped;
   await untilGone(dataDir);
   expect(processesOf(dataDir)).toEqual([]);
-  expect(heard).toEqual(["down"]);
+  expect(heard()).toEqual([DOWN]);
 });
 
 test("when we are killed the server ends within seconds, and the next start finds the data", async () => {

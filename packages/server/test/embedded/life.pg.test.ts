@@ -7,8 +7,8 @@ import {
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from "../../src/adapters/store/embedded/embedded-postgres.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { StartupError } from "../../src/core/ports/startup-error.ts";
-import { silentLog } from "../support/log.ts";
 import { withClient } from "../support/postgres.ts";
 import { processesOf, scratch, serverPid } from "./scene.ts";
 

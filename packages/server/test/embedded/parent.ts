@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { startEmbeddedPostgres } from "../../src/adapters/store/embedded/embedded-postgres.ts";
-import { silentLog } from "../support/log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 
 /**
  * A server process in little, for tests that kill it: `parent.ts hold|once <dataDir>`. Writes one JSON object a line.

@@ -5,8 +5,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { bundledBinaries } from "../../src/adapters/store/embedded/binaries.ts";
 import { type ClusterOptions, startCluster } from "../../src/adapters/store/embedded/cluster.ts";
 import { chooseRunAs, run } from "../../src/adapters/store/embedded/run-as.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { StartupError } from "../../src/core/ports/startup-error.ts";
-import { silentLog } from "../support/log.ts";
 import { withClient } from "../support/postgres.ts";
 import { scratch, serverPid, startParent, untilGone } from "./scene.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectStore, type PostgresStore } from "../../src/adapters/store/postgres-store.ts";
 import type { Consumer, FollowBatch } from "../../src/core/ports/follow.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { StoreError } from "../../src/core/ports/message-log.ts";
 import { type Follower, startFollower } from "../../src/follower/follower.ts";
-import { silentLog } from "../support/log.ts";
 import { seeded, startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 

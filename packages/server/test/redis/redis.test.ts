@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openRedis, type Redis, RedisUnavailable, script } from "../../src/adapters/redis/redis.ts";
 import { parseRedisUrl, type RedisAddress } from "../../src/config/redis-url.ts";
-import { recordingLog, silentLog } from "../support/log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
+import { recordingLog } from "../support/log.ts";
 import {
   describeWithRedis,
   startRedis,

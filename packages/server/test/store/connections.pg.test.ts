@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectStore } from "../../src/adapters/store/postgres-store.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { StoreError } from "../../src/core/ports/message-log.ts";
 import { type Forwarder, startForwarder } from "../support/forwarder.ts";
-import { silentLog } from "../support/log.ts";
 import { seeded, startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 

@@ -10,13 +10,13 @@ import type { Caller } from "../../src/core/caller.ts";
 import { createDoor, type Door } from "../../src/core/door.ts";
 import { createTails } from "../../src/core/messages/tails.ts";
 import type { Parts } from "../../src/core/parts.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { createPresence } from "../../src/core/presence/presence.ts";
 import { createTyping } from "../../src/core/presence/typing.ts";
 import { NO_LIMIT } from "../../src/core/rate-limits.ts";
 import { Recent } from "../../src/core/recent.ts";
 import { createStandings } from "../../src/core/standings.ts";
 import { createUserDirectory } from "../../src/core/users/user-directory.ts";
-import { silentLog } from "./log.ts";
 import type { WritingNode } from "./node.ts";
 
 /** The door of a node without faces and without limits but those given. */

@@ -1,7 +1,5 @@
 import type { Log } from "../../src/core/ports/log.ts";
 
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
 export interface LogEntry {
   readonly level: keyof Log;
   readonly fields: object;

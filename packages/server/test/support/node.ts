@@ -4,9 +4,9 @@ import { DEFAULT_SETTINGS, type Message, type Role } from "@parlance/protocol/mo
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { connectStore, type PostgresStore } from "../../src/adapters/store/postgres-store.ts";
 import type { Bus } from "../../src/core/ports/bus.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import type { Change, ChangeOutcome, Draft, MarkWish, MessageLog } from "../../src/core/ports/message-log.ts";
 import { createWriter, type DrainingWriter, type WriterOptions } from "../../src/writer/writer.ts";
-import { silentLog } from "./log.ts";
 import type { TestDatabase } from "./postgres.ts";
 
 /** As much of a server's node as writes: a store of its own connections, and a writer over it. */

@@ -1,9 +1,9 @@
 import { createInProcessBus } from "../../src/adapters/bus/in-process-bus.ts";
 import { connectStore } from "../../src/adapters/store/postgres-store.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import type { Change } from "../../src/core/ports/message-log.ts";
 import type { PeopleStore } from "../../src/core/ports/people-store.ts";
 import { createWriter } from "../../src/writer/writer.ts";
-import { silentLog } from "./log.ts";
 import type { TestDatabase } from "./postgres.ts";
 
 /** What changes of a conversation are made of, less what only the door would know. */

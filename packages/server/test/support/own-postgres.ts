@@ -3,7 +3,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { bundledBinaries } from "../../src/adapters/store/embedded/binaries.ts";
 import { type Cluster, startCluster } from "../../src/adapters/store/embedded/cluster.ts";
-import { silentLog } from "./log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { scratchDirectory } from "./server.ts";
 
 /** A PostgreSQL of a test's own, to be stopped, started and turned into another. */

@@ -6,7 +6,7 @@ import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from "../../src/adapters/store/embedded/embedded-postgres.ts";
-import { silentLog } from "./log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

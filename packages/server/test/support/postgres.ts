@@ -12,7 +12,7 @@ import {
 } from "../../src/adapters/store/embedded/binaries.ts";
 import { type ClusterConnection, startCluster } from "../../src/adapters/store/embedded/cluster.ts";
 import { migrate } from "../../src/adapters/store/migrate.ts";
-import { silentLog } from "./log.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 
 export const migrationsDirectory = new URL("../../src/adapters/store/migrations/", import.meta.url);
 

@@ -3,8 +3,8 @@ import { openRedisPresence } from "../../src/adapters/presence/redis-presence.ts
 import { joinNodes } from "../../src/adapters/redis/nodes.ts";
 import { openRedis } from "../../src/adapters/redis/redis.ts";
 import type { RedisAddress } from "../../src/config/redis-url.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import type { PresenceRegistry } from "../../src/core/ports/presence-registry.ts";
-import { silentLog } from "./log.ts";
 
 /** Presence as one process of several has it. */
 export interface PresenceNode {

@@ -3,8 +3,7 @@ import { openRedisQueue, type RedisQueue } from "../../src/adapters/queue/redis/
 import { joinNodes } from "../../src/adapters/redis/nodes.ts";
 import { openRedis, type Redis } from "../../src/adapters/redis/redis.ts";
 import type { RedisAddress } from "../../src/config/redis-url.ts";
-import type { Log } from "../../src/core/ports/log.ts";
-import { silentLog } from "./log.ts";
+import { type Log, silentLog } from "../../src/core/ports/log.ts";
 import type { WritingNode } from "./node.ts";
 
 /** The queue as one process of several has it. */

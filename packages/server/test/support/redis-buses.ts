@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { createRedisBus, type RedisBus } from "../../src/adapters/bus/redis-bus.ts";
 import { openRedis } from "../../src/adapters/redis/redis.ts";
 import type { RedisAddress } from "../../src/config/redis-url.ts";
-import type { Log } from "../../src/core/ports/log.ts";
-import { silentLog } from "./log.ts";
+import { type Log, silentLog } from "../../src/core/ports/log.ts";
 
 export interface RedisBuses {
   readonly buses: readonly [RedisBus, RedisBus];

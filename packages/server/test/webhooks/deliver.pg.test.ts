@@ -4,10 +4,10 @@ import { createInProcessBuckets } from "../../src/adapters/limits/in-process-buc
 import { createPoster, type Poster, systemResolve } from "../../src/adapters/outgoing/post.ts";
 import type { PostgresStore } from "../../src/adapters/store/postgres-store.ts";
 import type { Caller } from "../../src/core/caller.ts";
+import { silentLog } from "../../src/core/ports/log.ts";
 import { webhookDataOf } from "../../src/dialects/stomp/shapes/webhooks.ts";
 import { type Deliverer, type DelivererOptions, startDeliverer } from "../../src/webhooks/deliverer.ts";
 import { openDoor } from "../support/door.ts";
-import { silentLog } from "../support/log.ts";
 import { startNode, upTo, type WritingNode } from "../support/node.ts";
 import { createMigratedDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 import { openReceiver, type Receiver, verify } from "./support/receiver.ts";

@@ -3,7 +3,7 @@ import { isIP, type LookupFunction, type Socket } from "node:net";
 import { Agent, buildConnector } from "undici";
 import type { Answer, Post } from "../../core/ports/webhook-targets.ts";
 import { isOwnHost, mayConnectTo, type Reach } from "./reach.ts";
-import type { Resolve } from "./targets.ts";
+import { hostOf, type Resolve } from "./targets.ts";
 
 export interface PostOptions extends Reach {
   /** For all of a request, its answer too. */
@@ -61,7 +61,7 @@ export function createPoster(options: PostOptions): Poster {
     maxHeaderSize: MAX_HEADER_BYTES,
     connect(wanted, callback) {
       // An address needs no look-up.
-      const host = wanted.hostname.replace(/^\[|\]$/g, "");
+      const host = hostOf(wanted);
       if (isIP(host) !== 0 && !passes(host)) return callback(new PrivateAddress(), null);
       connect(wanted, (...[error, socket]) => {
         if (error !== null) return callback(error, null);

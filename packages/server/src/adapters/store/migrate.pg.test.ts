@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { recordingLog, silentLog } from "../../../test/support/log.ts";
+import { recordingLog } from "../../../test/support/log.ts";
 import {
   createDatabase,
   migrationsDirectory,
@@ -12,6 +12,7 @@ import {
   type TestServer,
   withClient,
 } from "../../../test/support/postgres.ts";
+import { silentLog } from "../../core/ports/log.ts";
 import { StartupError } from "../../core/ports/startup-error.ts";
 import { checkServer, migrate } from "./migrate.ts";
 

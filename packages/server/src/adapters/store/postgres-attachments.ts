@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { AttachmentStore, KnownAttachment } from "../../core/ports/attachment-store.ts";
 import type { Query } from "./line.ts";
-import { MESSAGE_COLUMNS, readMessages } from "./shapes.ts";
+import { MESSAGE_COLUMNS, NEWEST, readMessages } from "./shapes.ts";
 
 const ADD = `insert into attachments (id, uploader_id, file_name, content_type, size, width, height, thumbnail_size)
   values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`;
@@ -29,9 +29,6 @@ const TAKE_DOOMED = `with old as materialized (
   union all
   (select id from attachments where removed_at < now() order by removed_at limit $2)
   limit $2`;
-
-/** Beyond any seq: "from the newest". */
-const NEWEST = Number.MAX_SAFE_INTEGER;
 
 interface FoundRow extends Omit<KnownAttachment, "usedBy"> {
   readonly conversationId: number | null;

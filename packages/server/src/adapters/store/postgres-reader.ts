@@ -17,7 +17,7 @@ import type {
 import { inByteOrder } from "./byte-order.ts";
 import { byQuestion, column, gathered } from "./gathered.ts";
 import type { Query } from "./line.ts";
-import { MESSAGE_COLUMNS, MESSAGE_JSON, readMessages } from "./shapes.ts";
+import { MESSAGE_COLUMNS, MESSAGE_JSON, NEWEST, readMessages } from "./shapes.ts";
 
 const STANDING = `select c.id as "conversationId", c.kind, c.settings, c.clock, c.participant_count as "participantCount",
     p.role, coalesce(p.joined_seq, 0) as "joinedSeq", coalesce(p.barred, false) as "isBarred"
@@ -148,9 +148,6 @@ const HEADS = `select case when c.participant_count > s.most then head_json(c, n
 /** Those of large groups are large. */
 const MOST_HEADS = 50;
 const EVERYBODY = 2 ** 31 - 1;
-
-/** Beyond any seq: "from the newest". */
-const NEWEST = Number.MAX_SAFE_INTEGER;
 
 const UNREAD = `select * from (
     select c.id as "conversationId", ${UNREAD_COUNT} as unread, ${UNREAD_MENTIONS} as "unreadMentions"

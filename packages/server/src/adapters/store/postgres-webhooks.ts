@@ -13,6 +13,7 @@ import type {
   WebhookRegister,
 } from "../../core/ports/webhook-store.ts";
 import type { Query } from "./line.ts";
+import { NEWEST } from "./shapes.ts";
 
 /** One at a time, or two of them could both be the last. */
 const CREATE = `with guard as materialized (select pg_advisory_xact_lock(hashtextextended('webhook_create', 0)))
@@ -37,9 +38,6 @@ const DELIVERIES = `select d.id, d.webhook_id as "webhookId", e.id as "eventId",
     epoch_ms(d.last_at) as "lastAt", d.last_status as "lastStatus", d.last_answer as "lastAnswer"
   from webhook_deliveries d join webhook_events e on e.conversation_id = d.conversation_id and e.number = d.event_number
   where d.webhook_id = $1 and d.id < $2 order by d.id desc limit $3`;
-
-/** Beyond any id: "from the newest". */
-const NEWEST = Number.MAX_SAFE_INTEGER;
 
 type WebhookRow = { readonly webhook: Webhook };
 

@@ -19,7 +19,10 @@ export const MESSAGE_COLUMNS = `m.id, m.conversation_id as "conversationId", m.s
   epoch_ms(m.edited_at) as "editedAt", epoch_ms(m.deleted_at) as "deletedAt", epoch_ms(m.pinned_at) as "pinnedAt",
   m.pinned_by as "pinnedBy"`;
 
-const NOBODY: readonly string[] = [];
+const NO_MENTIONS: readonly string[] = [];
+
+/** Beyond any seq and any id: "from the newest". */
+export const NEWEST = Number.MAX_SAFE_INTEGER;
 
 /** @param text selects MESSAGE_COLUMNS, and beside them what `More` says */
 export async function readMessages<More extends object = object>(
@@ -28,6 +31,6 @@ export async function readMessages<More extends object = object>(
   values: readonly unknown[],
 ): Promise<(Message & More)[]> {
   const rows = await query<Omit<Message, "mentions"> & { mentions: readonly string[] | null }>(text, values);
-  for (const row of rows) row.mentions ??= NOBODY;
+  for (const row of rows) row.mentions ??= NO_MENTIONS;
   return rows as unknown as (Message & More)[];
 }

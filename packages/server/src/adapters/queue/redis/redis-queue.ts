@@ -1,6 +1,6 @@
 import { Refusal } from "@parlance/protocol/errors.ts";
 import type { RedisAddress } from "../../../config/redis-url.ts";
-import type { Log } from "../../../core/ports/log.ts";
+import { type Log, silentLog } from "../../../core/ports/log.ts";
 import type { Queue } from "../../../core/ports/queue.ts";
 import type { Reader } from "../../../core/ports/reader.ts";
 import type { Writer } from "../../../core/ports/writer.ts";
@@ -48,8 +48,6 @@ export interface RedisQueue extends Queue {
  */
 const CHUNKS_AT_ONCE = 3;
 
-const QUIET: Log = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** The queue of many processes: streams in Redis, each drained by one of them. */
 export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
   const { redis, nodes, nodeId, prefix, writer, log, maxDeadLetters } = options;
@@ -66,7 +64,7 @@ export function openRedisQueue(options: RedisQueueOptions): RedisQueue {
       startDrain({
         redis,
         // That Redis is gone is said by the connection that all share.
-        waiting: openRedis(options.address, `partition ${partition.number} of the queue`, QUIET),
+        waiting: openRedis(options.address, `partition ${partition.number} of the queue`, silentLog),
         partition,
         turns,
         entries,

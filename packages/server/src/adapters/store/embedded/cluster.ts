@@ -23,19 +23,17 @@ export interface ClusterConnection {
   readonly ssl: false;
 }
 
+/** A PostgreSQL that runs. Whenever it ends by itself it is started again, and the log says so. */
 export interface Cluster {
   readonly connection: ClusterConnection;
   /** As the server says it, such as "18.4". */
   readonly version: string;
-  /** Called whenever the server has ended by itself; it is being started again. */
-  onDown(listener: (reason: string) => void): void;
-  /** Called when it answers again. Connections from before are gone. */
-  onUp(listener: () => void): void;
   /** Resolves when the server's processes have ended and its socket is gone. */
   stop(): Promise<void>;
 }
 
 export interface ClusterOptions {
+  /** PostgreSQL's data is `<dataDir>/postgres`, its log `<dataDir>/postgres.log`. */
   readonly dataDir: string;
   readonly log: Log;
   /** How long an orderly shutdown may take before an immediate one; 8 s. */
@@ -101,8 +99,6 @@ async function start(binaries: Binaries, options: ClusterOptions): Promise<Clust
   return {
     connection,
     version,
-    onDown: (listener) => keeper.onDown(listener),
-    onUp: (listener) => keeper.onUp(listener),
     stop: () => {
       stopped ??= keeper.stop(stopTimeoutMs).then(() => remove(sockets));
       return stopped;

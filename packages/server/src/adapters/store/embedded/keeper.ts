@@ -12,15 +12,13 @@ const WELL_AFTER_MS = 60_000;
  *
  * | state | the server ends | stop() |
  * |---|---|---|
- * | up | down: tell, wait, start again | ends the server |
+ * | up | down: log it, wait, start again | ends the server |
  * | down, waiting or starting | wait twice as long, start again | gives up waiting, ends what was being started |
  */
 export class Keeper {
   readonly #launch: (signal: AbortSignal) => Promise<ServerProcess>;
   readonly #log: Log;
   readonly #stopping = new AbortController();
-  readonly #downListeners: ((reason: string) => void)[] = [];
-  readonly #upListeners: (() => void)[] = [];
   readonly #loop: Promise<void>;
   #server: ServerProcess;
 
@@ -29,14 +27,6 @@ export class Keeper {
     this.#launch = launch;
     this.#log = log;
     this.#loop = this.#keepRunning();
-  }
-
-  onDown(listener: (reason: string) => void): void {
-    this.#downListeners.push(listener);
-  }
-
-  onUp(listener: () => void): void {
-    this.#upListeners.push(listener);
   }
 
   async stop(timeoutMs: number): Promise<void> {
@@ -55,7 +45,6 @@ export class Keeper {
       if (this.#stopping.signal.aborted) return;
       if (performance.now() - since > WELL_AFTER_MS) backoff = FIRST_BACKOFF_MS;
       this.#log.error({ reason }, "PostgreSQL is down");
-      for (const listener of this.#downListeners) listener(reason);
       let up = false;
       while (!up) {
         await delay(backoff, undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -64,7 +53,6 @@ export class Keeper {
         up = await this.#startAgain(backoff);
       }
       this.#log.info({}, "PostgreSQL is up again");
-      for (const listener of this.#upListeners) listener();
     }
   }
 
