@@ -101,6 +101,9 @@ export function ticks(test: StoreTest): void {
           () => scene.ticks.moved(userId, 1),
           () => scene.ticks.marksSince(userId, 0, 100),
           () => scene.ticks.marksSince(userId, 0, 1),
+          () => scene.ticks.leftSince(userId, 1),
+          () => scene.reader.entries(userId, [conversationId, other], true),
+          () => scene.reader.entries(userId, [other]),
         ]),
       );
       const alone: unknown[] = [];
@@ -121,6 +124,12 @@ export function ticks(test: StoreTest): void {
         { userId: "ann", conversationId, joinedSeq: 1 },
       ]);
       expect(await scene.ticks.standings("bob", [conversationId])).toMatchObject([{ leftSeq: 2, clock: 2 }]);
+      const [{ movedXid = 0 } = {}] = await scene.ticks.clocks([conversationId]);
+      expect(await scene.ticks.leftSince("bob", movedXid)).toContain(conversationId);
+      expect(await scene.ticks.leftSince("bob", movedXid + 1)).not.toContain(conversationId);
+      expect(await scene.ticks.leftSince("ann", 1)).not.toContain(conversationId);
+      await change({ ...ann, kind: "add", userIds: ["bob"], maxParticipants: 9 });
+      expect(await scene.ticks.leftSince("bob", 1)).not.toContain(conversationId);
     });
   });
 }
