@@ -115,7 +115,8 @@ begin
 
   update conversations c
   set clock = c.clock + s.count, last_n = c.last_n + s.n, last_seq = c.clock + s.count,
-      last_message_at = message_time(s.accepted_at, c.last_message_at, stored_at),
+      last_message_at = case when c_accepted_at is null then stored_at
+                        else message_time(s.accepted_at, c.last_message_at, stored_at) end,
       moved_xid = greatest(c.moved_xid, stored_xid)
   from unnest(c_id, c_count, c_n, clocks, c_accepted_at) as s (id, count, n, clock, accepted_at)
   where c.id = s.id and s.clock is not null;
