@@ -108,6 +108,7 @@ describe("the command line", () => {
     [["token", "alice", "--data-dir", "nowhere"], 'no server has been started on DATA_DIR "nowhere"'],
     [["token", "alice", "--jwt-secret", SECRET], "in jwt mode tokens come from"],
     [["--host", "0.0.0.0"], "may act as any user"],
+    [["--web-app-dir", "nowhere"], "WEB_APP_DIR: nowhere holds no index.html"],
   ])("%j is refused", async (argv, words) => {
     const { code, out, err } = await parlance(argv);
     expect([code, out]).toEqual([1, ""]);

@@ -1,5 +1,8 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Config } from "../config.ts";
 import type { Log } from "../core/ports/log.ts";
+import { StartupError } from "../core/ports/startup-error.ts";
 import { createLog } from "../http/log.ts";
 import { startServer } from "../server.ts";
 import { VERSION } from "../version.ts";
@@ -10,6 +13,10 @@ import { runUntilAsked } from "./lifecycle.ts";
 
 /** Runs the server until it is asked to stop; resolves to the exit code. */
 export async function start(config: Config): Promise<number> {
+  const { webAppDir } = config;
+  if (webAppDir !== null && !existsSync(join(webAppDir, "index.html"))) {
+    throw new StartupError(`WEB_APP_DIR: ${webAppDir} holds no index.html`);
+  }
   const log = createLog(config, process.stdout, process.stdout.isTTY === true);
   if (isWorker()) return await startWorker(config, log);
   return runUntilAsked(

@@ -14,6 +14,7 @@ const FILES: Readonly<Record<string, string | Buffer>> = {
   "favicon.svg": "<svg/>",
   "assets/main-abc.js": SCRIPT,
   "assets/main-abc.js.br": brotliCompressSync(SCRIPT),
+  "icon.png": Buffer.from([0x89, 0x50, 0x4e, 0x47]),
   "notes.secret": "of no type that is served",
 };
 
@@ -54,6 +55,11 @@ describe("a built app", () => {
       expect(policy).toMatch(/default-src 'none'; script-src 'self'; .*frame-ancestors 'none'/);
       expect(policy).not.toMatch(/unsafe|\*|https?:/);
     }
+  });
+
+  test("is served with the icons and fonts that an app of one's own may have", async () => {
+    const { status, headers } = await get("/icon.png");
+    expect([status, headers.get("content-type")]).toEqual([200, "image/png"]);
   });
 
   test("knows the mode, and who may frame it and hand it a token: in jwt mode the allowed origins", async () => {
