@@ -4,7 +4,7 @@ import { nchan } from "../peers/nchan.ts";
 import { rabbitmqQueues, rabbitmqTopics } from "../peers/rabbitmq.ts";
 import type { Metric, Sizes, WorkloadName } from "../workloads/sample.ts";
 import { caseNames } from "../workloads/w1-sends.ts";
-import { levelsOf } from "../workloads/w3-idle.ts";
+import { idleName, levelsOf } from "../workloads/w3-idle.ts";
 import { BARE_SQL, PAGE_CASES } from "../workloads/w5-pages.ts";
 import { BEHIND, behindName } from "../workloads/w6-resume.ts";
 import { BARE_DRAIN, drainName, postsName } from "../workloads/w7-queue.ts";
@@ -55,7 +55,7 @@ export function barNames(sizes: Sizes, ours: string, descriptors: number): BarNa
   return {
     ours,
     ...caseNames(sizes),
-    idle: `${levelsOf(sizes.idle, descriptors).at(-1)} idle`,
+    idle: idleName(levelsOf(sizes.idle, descriptors).at(-1) as number),
     back: BEHIND.filter(({ missed }) => missed > 0).map((behind) => ({
       name: behindName(sizes.users, behind),
       limit: behind.missed > 10 ? 4 : 2,

@@ -109,7 +109,7 @@ export async function measure(
       }
     });
   } catch (error) {
-    const failure = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    const failure = reasonOf(error);
     const phases = job.kind === "fanout" ? job.phases : job.kind === "day" ? job.steps : [{ name: "" }];
     const names = phases.map((phase) => phase.name);
     for (const name of names) context.add(failed(workload, caseOf(name), peer, round, failure));
@@ -157,6 +157,11 @@ export async function measureJob(
 export function empty(workload: WorkloadName, name: string, peer: Named, round: number): Sample {
   const { name: by, durability } = peer;
   return { workload, case: name, peer: by, durability, round, metrics: {}, histograms: {}, bottleneck: "" };
+}
+
+/** The first line of it: what a server last wrote comes after. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0]!;
 }
 
 export function failed(

@@ -1,5 +1,5 @@
 import type { Peer, Running } from "../peers/peer.ts";
-import { empty } from "./measured.ts";
+import { empty, failed, reasonOf } from "./measured.ts";
 import type { Context, WorkloadName } from "./sample.ts";
 
 /** Every other round backwards, so that no peer always runs after the same one. */
@@ -25,14 +25,33 @@ export async function alternate(
   }
 }
 
-/** A peer whose turn begins with a fresh start. */
+/**
+ * A peer whose turn begins with a fresh start. Where it is not installed, or cannot be started or measured to the end,
+ * the rows of all its cases say so, and the others go on.
+ */
 export function entrantOf(
   context: Context,
+  workload: WorkloadName,
   peer: Peer,
+  cases: readonly string[],
   measure: (round: number, running: Running) => Promise<void>,
 ): Entrant {
   const { name } = peer;
-  return { name, run: (round) => withPeer(context, peer, (running) => measure(round, running)) };
+  return {
+    name,
+    async run(round) {
+      if (peer.version !== undefined && peer.version() === undefined) {
+        context.say(`${workload}: ${name} is not present`);
+        for (const each of cases) context.add({ ...empty(workload, each, peer, round), absent: true });
+        return;
+      }
+      try {
+        await withPeer(context, peer, (running) => measure(round, running));
+      } catch (error) {
+        for (const each of cases) context.add(failed(workload, each, peer, round, reasonOf(error)));
+      }
+    },
+  };
 }
 
 /** Starts a peer on a fresh directory, lets it be measured, and stops it whatever happens. */
@@ -49,19 +68,4 @@ export async function withPeer(
     await running.stop();
     context.discard(directory);
   }
-}
-
-/** Whether a peer that is not everybody's is installed; where it is not, its rows say so. */
-export function isHere(
-  context: Context,
-  workload: WorkloadName,
-  round: number,
-  peer: Peer,
-  cases: readonly string[],
-): boolean {
-  if (peer.version === undefined || peer.version() !== undefined) return true;
-  if (round > 0) return false;
-  for (const name of cases) context.add({ ...empty(workload, name, peer, round), absent: true });
-  context.say(`${workload}: ${peer.name} is not present`);
-  return false;
 }

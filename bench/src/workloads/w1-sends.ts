@@ -7,7 +7,7 @@ import { startPostgres } from "../peers/postgres.ts";
 import { rabbitmqQueues } from "../peers/rabbitmq.ts";
 import { bottleneckOf, measureJob, sharesOf } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
-import { alternate, type Entrant, isHere, withPeer } from "./turns.ts";
+import { alternate, type Entrant, entrantOf } from "./turns.ts";
 
 type Load = Pick<PairsJob, "pairs" | "window" | "rate">;
 
@@ -29,27 +29,19 @@ export function caseNames(sizes: Sizes): { many: string; some: string; one: stri
 }
 
 function served(context: Context, peer: Peer, cases: readonly string[]): Entrant {
-  return {
-    name: peer.name,
-    async run(round) {
-      if (!isHere(context, "W1", round, peer, cases)) return;
-      await withPeer(context, peer, async (running) => {
-        for (const [index, name] of cases.entries()) {
-          const job: PairsJob = {
-            kind: "pairs",
-            port: running.port,
-            driver: peer.driver,
-            tag: `${context.seed}w1-${round}-${index}-`,
-            checkEvery: context.sizes.checkEvery,
-            warmSeconds: context.sizes.warmSeconds,
-            seconds: context.sizes.seconds,
-            ...loadOf(name, context.sizes),
-          };
-          await measureJob(context, "W1", round, peer, running, job, () => name);
-        }
-      });
-    },
-  };
+  const { checkEvery, warmSeconds, seconds } = context.sizes;
+  return entrantOf(context, "W1", peer, cases, async (round, running) => {
+    for (const [index, name] of cases.entries()) {
+      const job: PairsJob = {
+        kind: "pairs",
+        port: running.port,
+        driver: peer.driver,
+        tag: `${context.seed}w1-${round}-${index}-`,
+        ...{ checkEvery, warmSeconds, seconds, ...loadOf(name, context.sizes) },
+      };
+      await measureJob(context, "W1", round, peer, running, job, () => name);
+    }
+  });
 }
 
 /** The same rows under the same indexes with nobody in between, in a PostgreSQL of its own. */

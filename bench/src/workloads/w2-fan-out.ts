@@ -6,7 +6,7 @@ import { inDialect, type Peer, type Running } from "../peers/peer.ts";
 import { rabbitmqTopics } from "../peers/rabbitmq.ts";
 import { measureJob } from "./measured.ts";
 import type { Context, Sizes } from "./sample.ts";
-import { alternate, type Entrant, isHere, withPeer } from "./turns.ts";
+import { alternate, type Entrant, entrantOf } from "./turns.ts";
 
 /** A crowd of listeners: one conversation for all, or many of ten. */
 type Crowd = { label: string; rooms: number; listeners: number };
@@ -52,16 +52,9 @@ function caseOf(crowd: Crowd, phase: string): string {
 
 function heard(context: Context, peer: Peer, crowds: readonly Crowd[]): Entrant {
   const cases = crowds.flatMap((crowd) => PHASES.map(([phase]) => caseOf(crowd, phase)));
-  return {
-    name: peer.name,
-    async run(round) {
-      if (!isHere(context, "W2", round, peer, cases)) return;
-      await withPeer(context, peer, async (running) => {
-        for (const [index, crowd] of crowds.entries())
-          await hear(context, round, peer, running, crowd, index);
-      });
-    },
-  };
+  return entrantOf(context, "W2", peer, cases, async (round, running) => {
+    for (const [index, crowd] of crowds.entries()) await hear(context, round, peer, running, crowd, index);
+  });
 }
 
 /** What one more listener costs. Ours are stored before they are told; the baselines store nothing. */

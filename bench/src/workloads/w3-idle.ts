@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { startCrowd } from "../generator/generator.ts";
 import { openInspector } from "../measure/inspector.ts";
 import { descriptorLimit, kernelBytes, residentBytes, usageOf } from "../measure/process-usage.ts";
@@ -15,9 +16,7 @@ export function levelsOf(wished: readonly number[], limit: number): number[] {
   return [...new Set(wished.map((level) => Math.min(level, limit - SPARE_DESCRIPTORS)))];
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
+export const idleName = (level: number): string => `${level} idle`;
 
 async function hold(context: Context, round: number, peer: Peer, running: Running): Promise<void> {
   const inspector = await openInspector(running);
@@ -38,7 +37,7 @@ async function hold(context: Context, round: number, peer: Peer, running: Runnin
   const levels = levelsOf(context.sizes.idle, descriptorLimit());
   let count = 0;
   for (const level of levels) {
-    const name = `${level} idle`;
+    const name = idleName(level);
     const before = usageOf(running.pid, running.directory);
     const grown = await crowd.connect(level);
     const after = usageOf(running.pid, running.directory);
@@ -87,8 +86,9 @@ export async function w3Idle(context: Context, ours: Peer): Promise<void> {
 }
 
 export async function w3Compared(context: Context, peers: readonly Peer[]): Promise<void> {
+  const cases = levelsOf(context.sizes.idle, descriptorLimit()).map(idleName);
   const entrants = peers.map((peer) =>
-    entrantOf(context, peer, (round, running) => hold(context, round, peer, running)),
+    entrantOf(context, "W3", peer, cases, (round, running) => hold(context, round, peer, running)),
   );
   await alternate(context, "W3", entrants);
 }

@@ -23,7 +23,8 @@ export const BEHIND: readonly Behind[] = [
 
 function cameBack(context: Context, peer: Peer): Entrant {
   const { users, checkEvery } = context.sizes;
-  return entrantOf(context, peer, async (round, running) => {
+  const cases = BEHIND.map((behind) => behindName(users, behind));
+  return entrantOf(context, "W6", peer, cases, async (round, running) => {
     for (const [index, behind] of BEHIND.entries()) {
       const job: ResumeJob = {
         kind: "resume",
