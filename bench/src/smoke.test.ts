@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,16 +11,23 @@ import type { Results } from "./results.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const place = mkdtempSync(join(tmpdir(), "plb-smoke-"));
-afterAll(() => rmSync(place, { recursive: true, force: true }));
+const started = new Set<ChildProcess>();
+afterAll(() => {
+  // One that was too slow for its test takes its servers along.
+  for (const child of started) child.kill();
+  rmSync(place, { recursive: true, force: true });
+});
 const out = join(place, "results.json");
 const results = () => JSON.parse(readFileSync(out, "utf8")) as Results;
 const samplesOf = (peer: string) => results().samples.filter((sample) => sample.peer === peer);
 
 function bench(...argv: string[]): Promise<{ code: number | string; output: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...argv], (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [MAIN, ...argv], (error, stdout, stderr) => {
+      started.delete(child);
       resolve({ code: error ? (error.code ?? "killed") : 0, output: stdout + stderr });
     });
+    started.add(child);
   });
 }
 
