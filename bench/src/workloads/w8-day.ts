@@ -10,7 +10,10 @@ const BUSIER = [1, 2, 4, 8];
 
 function dayOf(context: Context, peer: Peer): Entrant {
   const { users, checkEvery, warmSeconds, seconds } = context.sizes;
-  return entrantOf(context, peer, async (round, running) => {
+  const steps = BUSIER.map((times) => ({ name: `as ${users * times}`, asMany: users * times }));
+  const caseOf = (step: string): string => `${users} people, busy ${step}`;
+  const cases = steps.map(({ name }) => caseOf(name));
+  return entrantOf(context, "W8", peer, cases, async (round, running) => {
     const job: DayJob = {
       kind: "day",
       port: running.port,
@@ -19,11 +22,11 @@ function dayOf(context: Context, peer: Peer): Entrant {
       checkEvery,
       users,
       largestGroup: LARGEST_GROUP,
-      steps: BUSIER.map((times) => ({ name: `as ${users * times}`, asMany: users * times })),
+      steps,
       warmSeconds,
       seconds,
     };
-    await measureJob(context, "W8", round, peer, running, job, (step) => `${users} people, busy ${step}`);
+    await measureJob(context, "W8", round, peer, running, job, caseOf);
   });
 }
 
