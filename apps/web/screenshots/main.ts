@@ -48,7 +48,7 @@ try {
   const chart = light.locator("main article", { hasText: threadText }).first();
   await chart.getByRole("button", { name: /replies/ }).click();
   await light.getByRole("textbox", { name: /thread/ }).focus();
-  await light.mouse.move(1100, 200);
+  await light.mouse.move(1100, 640);
   await charles.getByRole("textbox", { name: /^Message / }).pressSequentially("I will");
   await keep(light, "app-light");
 
