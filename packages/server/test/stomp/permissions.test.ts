@@ -127,6 +127,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
     statuses: anybody(201),
   },
   "GET /attachments/{id}": { path: (place) => `/attachments/${place.file}`, statuses: MAY_SEE },
+  "GET /attachments/{id}/link": {
+    path: (place) => `/attachments/${place.file}/link`,
+    statuses: OF_A_MESSAGE,
+  },
   // It is a text: who may have it is told that it has no picture.
   "GET /attachments/{id}/thumbnail": {
     path: (place) => `/attachments/${place.file}/thumbnail`,

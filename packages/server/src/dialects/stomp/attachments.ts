@@ -3,7 +3,7 @@ import { Refusal } from "@parlance/protocol/errors.ts";
 import type { AttachmentVariant, OpenedAttachment } from "@parlance/protocol/queries.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import type { Caller } from "../../core/caller.ts";
+import { type Caller, namesNobody } from "../../core/caller.ts";
 import type { App } from "../../http/app.ts";
 import { contentDisposition } from "../../http/content-disposition.ts";
 import { readRange } from "../../http/ranges.ts";
@@ -118,7 +118,7 @@ function addRoutes(app: App, { door, identity, links }: AttachmentParts, maxFile
       // By a token alone: a link that led to the next one would never end.
       const caller = await callerOf(request);
       const { userId } = caller;
-      if (userId === null) throw new Refusal("forbidden", "A link is made for a user");
+      if (userId === null) throw namesNobody();
       const { id } = request.params as { id: string };
       const { attachment } = await door.answer(caller, {
         type: "open-attachment",
